@@ -1,0 +1,9 @@
+import { randomBytes } from 'node:crypto';
+
+/** Makes new identifiers; injected so that tests can make them predictable. */
+export type Ids = { next(prefix: string): string };
+
+/** Unguessable ids: a prefix, a dash and 128 random bits in lower-case hex (`sb-…`, `req-…`). */
+export const randomIds: Ids = {
+  next: (prefix) => `${prefix}-${randomBytes(16).toString('hex')}`,
+};

@@ -1,0 +1,81 @@
+/** SQL as data: a tagged template whose values never become text, rendered with `?` (SQLite) or `$1` (PostgreSQL). */
+
+export type SqlValue = string | number | bigint | null | Uint8Array;
+
+export type Sql = { readonly parts: readonly string[]; readonly values: readonly SqlValue[] };
+
+const isSql = (value: unknown): value is Sql =>
+  typeof value === 'object' && value !== null && 'parts' in value && 'values' in value;
+
+/** Builds a statement; an interpolated `Sql` is spliced in, anything else becomes a bound value. */
+export function sql(strings: TemplateStringsArray, ...inputs: (SqlValue | Sql)[]): Sql {
+  const parts: string[] = [strings[0] ?? ''];
+  const values: SqlValue[] = [];
+  inputs.forEach((input, index) => {
+    const following = strings[index + 1] ?? '';
+    if (isSql(input)) {
+      parts[parts.length - 1] += input.parts[0] ?? '';
+      for (let i = 1; i < input.parts.length; i += 1) parts.push(input.parts[i] ?? '');
+      values.push(...input.values);
+      parts[parts.length - 1] += following;
+    } else {
+      values.push(input);
+      parts.push(following);
+    }
+  });
+  return { parts, values };
+}
+
+/** Joins fragments with a separator; an empty list gives an empty fragment. */
+export function joinSql(fragments: readonly Sql[], separator: string): Sql {
+  return fragments.reduce<Sql>(
+    (all, one, index) => (index === 0 ? one : sql`${all}${rawSql(separator)}${one}`),
+    rawSql(''),
+  );
+}
+
+/** A fragment of trusted text: constants of the program only, never input. */
+export function rawSql(text: string): Sql {
+  return { parts: [text], values: [] };
+}
+
+/** `(?, ?, …)` for an IN clause; the list must not be empty. */
+export function listSql(values: readonly SqlValue[]): Sql {
+  return sql`(${joinSql(
+    values.map((value) => sql`${value}`),
+    ', ',
+  )})`;
+}
+
+/** One statement's rendering for an engine. */
+export function renderSql(statement: Sql, engine: 'sqlite' | 'postgres'): string {
+  if (engine === 'sqlite') return statement.parts.join('?');
+  return statement.parts.reduce((text, part, index) => (index === 0 ? part : `${text}$${index}${part}`), '');
+}
+
+export type Row = Record<string, SqlValue>;
+
+/** What can run statements. Columns come back as strings, numbers (also for BIGINT), null or bytes. */
+export type Reader = {
+  readonly engine: 'sqlite' | 'postgres';
+  all<T extends Row = Row>(statement: Sql): Promise<T[]>;
+  get<T extends Row = Row>(statement: Sql): Promise<T | undefined>;
+};
+
+/** A transaction in progress. */
+export type Tx = Reader & {
+  /** Runs a statement that changes rows; returns how many. */
+  run(statement: Sql): Promise<number>;
+  /** Runs `body` in a savepoint: when it throws, only what it changed is undone, and the error goes on. */
+  savepoint<T>(body: () => Promise<T>): Promise<T>;
+};
+
+/** The database. Domains get a `Tx` handed in; only the committer and background work open transactions. */
+export type Database = {
+  readonly engine: 'sqlite' | 'postgres';
+  /** Runs `body` in one durable transaction; one at a time, in order of arrival. */
+  transaction<T>(body: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Reads the last committed state. */
+  read<T>(body: (reader: Reader) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+};
