@@ -1,0 +1,19 @@
+import type { Database } from '#kernel/sql.ts';
+import { migrate } from './migrate.ts';
+
+/** Opens the state store by URL (`sqlite:/path` or `postgres://…`) and brings it to this program's version. */
+export async function openDatabase(url: string): Promise<Database> {
+  const database = await connect(url);
+  try {
+    await migrate(database);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+  return database;
+}
+
+async function connect(url: string): Promise<Database> {
+  if (url.startsWith('sqlite:')) return (await import('./sqlite.ts')).openSqlite({ path: url.slice('sqlite:'.length) });
+  return (await import('./postgres.ts')).openPostgres({ url });
+}
