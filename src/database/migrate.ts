@@ -8,7 +8,7 @@ type Migration = { version: number; name: string; text: string; digest: string }
 
 const FOLDER = join(import.meta.dirname, 'migrations');
 
-/** The migrations of this program, by version: `NNN-name.sql`, portable but for `{{blob}}`. */
+/** The migrations of this program, by version: `NNN-name.sql`, portable but for `{{blob}}` and `{{bytewise}}`. */
 export function listMigrations(folder: string = FOLDER): Migration[] {
   return readdirSync(folder)
     .filter((file) => /^\d{3}-[a-z0-9-]+\.sql$/.test(file))
@@ -69,6 +69,8 @@ function refuseForeignStore(wanted: Migration[], applied: Map<number, { name: st
 async function apply(tx: Tx, migration: Migration): Promise<void> {
   const text = migration.text
     .replaceAll('{{blob}}', tx.engine === 'sqlite' ? 'blob' : 'bytea')
+    // Text that is compared and ordered by its UTF-8 bytes on both engines, whatever the database's locale.
+    .replaceAll('{{bytewise}}', tx.engine === 'sqlite' ? 'collate binary' : 'collate "C"')
     .replace(/--[^\n]*/g, '');
   for (const statement of text.split(';')) {
     if (statement.trim() !== '') await tx.run(rawSql(statement));
