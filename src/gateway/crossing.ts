@@ -88,14 +88,22 @@ export type Gateway = {
     object: CrossingRequest<unknown>['object'];
     error: AppError;
   }): Promise<void>;
-  /** An act of the system itself (reaper, recovery): no policy is asked, the entry says so. */
-  system<T>(request: {
-    action: string;
-    object: CrossingRequest<unknown>['object'];
-    requestId: string;
-    act: (tx: Tx) => Promise<T>;
-    details?: EntryDraft['details'];
-  }): Promise<T>;
+  /**
+   * An act of the system itself (start, reaper, recovery): no policy is asked and the entry says so. With `about`, what the act
+   * reads and writes counts as the sandbox's.
+   */
+  system<T>(request: SystemRequest<T>): Promise<T>;
+};
+
+export type SystemRequest<T> = {
+  action: string;
+  object: CrossingRequest<unknown>['object'];
+  requestId: string;
+  /** A function is asked inside the transaction, after the acts that were handed in before; when it throws, nothing happens. */
+  about?: Identity | (() => Identity);
+  outcome?: EntryDraft['outcome'];
+  details?: EntryDraft['details'];
+  act: (tx: Tx, crossing: Crossing) => Promise<T>;
 };
 
 /** Builds the gateway's core out of its five helpers. */
@@ -151,22 +159,28 @@ export function createGateway(deps: CrossingDeps): Gateway {
 
     system: (request) =>
       deps.committer.commit(async (tx) => {
-        const answer = await request.act(tx);
+        const nowMs = deps.clock.nowMs();
+        const details = { ...request.details };
+        const about = typeof request.about === 'function' ? request.about() : (request.about ?? SYSTEM);
+        const subject = await subjectOf(tx, about);
+        const answer = await request.act(tx, openCrossing(deps, tx, request, subject, NO_DECISION, nowMs, details));
         const entry: EntryDraft = {
-          time: deps.clock.nowMs(),
+          time: nowMs,
           actor: { type: 'system', id: 'fumehood' },
           action: request.action,
           object: request.object,
           decision: null,
-          outcome: 'ok',
+          outcome: request.outcome ?? 'ok',
           requestId: request.requestId,
-          ...(request.details === undefined ? {} : { details: request.details }),
+          ...(Object.keys(details).length > 0 ? { details } : {}),
         };
         return { entries: [entry], answer };
       }),
   };
 }
 
+const SYSTEM: Identity = { type: 'user', id: 'fumehood', user: 'fumehood', roles: [], scopes: [], purpose: '' };
+const NO_DECISION: Decision = { id: '', allowed: true, bundles: [], inputDigest: '', reason: '' };
 const ANONYMOUS: Identity = { type: 'user', id: 'anonymous', user: 'anonymous', roles: [], scopes: [], purpose: '' };
 
 async function runCrossing<T>(

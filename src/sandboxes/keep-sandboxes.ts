@@ -1,0 +1,158 @@
+/** The keeper: recovers what outlived a restart, ends what is over its time, and says why. */
+import { AppError } from '#kernel/errors.ts';
+import { endSandbox, finishDelete } from './delete-sandbox.ts';
+import type { LiveSandbox } from './live-sandboxes.ts';
+import type { Sandbox } from './sandbox.ts';
+import type { SandboxDeps } from './sandbox-deps.ts';
+import {
+  insertSandboxEvent,
+  selectSandboxesInStates,
+  updateSandboxState,
+  updateSandboxTimes,
+} from './sandbox-store.ts';
+import { crossAbout, type Use } from './use-sandbox.ts';
+
+/** A sandbox below this share of one core, with no exec, is idle. */
+const IDLE_CPU_SHARE = 0.05;
+
+/** After a start of the control plane: every sandbox that still runs works again, what is left of the others is removed. */
+export async function recoverSandboxes(deps: SandboxDeps): Promise<{ recovered: number; removed: number }> {
+  const stored = await deps.database.read((reader) =>
+    selectSandboxesInStates(reader, ['starting', 'running', 'stopping', 'stopped', 'deleting', 'failed']),
+  );
+  const keep = stored
+    .filter((one) => one.handle !== null && (one.state === 'running' || one.state === 'stopped'))
+    .map((one) => one.id);
+  await deps.driver.inventory({ keep, remove: true });
+  let recovered = 0;
+  for (const sandbox of stored) {
+    if (await recoverOne(deps, sandbox)) recovered += 1;
+  }
+  return { recovered, removed: stored.length - recovered };
+}
+
+async function recoverOne(deps: SandboxDeps, sandbox: Sandbox): Promise<boolean> {
+  const requestId = deps.ids.next('req');
+  if (sandbox.state === 'stopped') return true;
+  if (sandbox.state === 'running' && sandbox.handle !== null) {
+    try {
+      await deps.driver.recover(sandbox.handle);
+      deps.live.add(sandbox, sandbox.handle, deps.clock.nowMs());
+      return true;
+    } catch (error) {
+      deps.log('warn', 'a sandbox did not outlive the restart', { sandboxId: sandbox.id, error });
+    }
+    await endSandbox(deps, sandbox.id, {
+      requestId,
+      reason: 'it was gone when the control plane came back',
+      action: 'sandbox.lost',
+    });
+    return false;
+  }
+  const reason = sandbox.state === 'starting' ? 'the control plane ended while it was starting' : sandbox.reason;
+  await deps.mutex(sandbox.id, () => finishDelete(deps, sandbox.id, { requestId, reason }));
+  return false;
+}
+
+/** One look at all running sandboxes: ends those whose time is over, that are idle for too long, or whose agent has gone. */
+export async function reapSandboxes(deps: SandboxDeps): Promise<void> {
+  const nowMs = deps.clock.nowMs();
+  const stopped = await deps.database.read((reader) => selectSandboxesInStates(reader, ['stopped']));
+  for (const sandbox of stopped.filter((one) => nowMs >= one.expiresMs)) {
+    const reason = 'stopped, and its time to live is over';
+    await endSandbox(deps, sandbox.id, { requestId: deps.ids.next('req'), reason, action: 'sandbox.expire' });
+  }
+  await Promise.all(
+    deps.live.all().map(async (live) => {
+      try {
+        const reason = await endingOf(deps, live, nowMs);
+        if (reason === undefined || deps.live.get(live.sandbox.id) === undefined) return;
+        const remains = await endSandbox(deps, live.sandbox.id, { requestId: deps.ids.next('req'), ...reason });
+        if (remains.length > 0)
+          deps.log('error', 'a sandbox left something behind', { sandboxId: live.sandbox.id, remains });
+      } catch (error) {
+        deps.log('error', 'a sandbox could not be reaped', { sandboxId: live.sandbox.id, error });
+      }
+    }),
+  );
+}
+
+async function endingOf(
+  deps: SandboxDeps,
+  live: LiveSandbox,
+  nowMs: number,
+): Promise<{ reason: string; action: string } | undefined> {
+  const { sandbox, handle } = live;
+  if (nowMs >= sandbox.expiresMs)
+    return {
+      reason: `its time to live of ${Math.round(sandbox.spec.ttlMs / 1000)} s is over`,
+      action: 'sandbox.expire',
+    };
+  const status = await deps.driver.inspect(handle);
+  if (status.state === 'exited' || status.state === 'gone')
+    return { reason: `it ended by itself (${status.detail ?? status.state})`, action: 'sandbox.exit' };
+  if (sandbox.spec.idleMs === null) return undefined;
+  await noteWork(deps, live, nowMs);
+  if (nowMs - live.lastActiveMs < sandbox.spec.idleMs) return undefined;
+  return { reason: `idle for ${Math.round((nowMs - live.lastActiveMs) / 1000)} s`, action: 'sandbox.idle' };
+}
+
+/** Work is a running exec or a CPU above the threshold; connections alone are not. */
+async function noteWork(deps: SandboxDeps, live: LiveSandbox, nowMs: number): Promise<void> {
+  if (live.execs.size > 0) live.lastActiveMs = nowMs;
+  if (live.cpu !== undefined && nowMs - live.cpu.atMs < 1000) return;
+  const { cpuSeconds } = await deps.driver.stats(live.handle);
+  if (live.cpu !== undefined) {
+    const share = (cpuSeconds - live.cpu.seconds) / ((nowMs - live.cpu.atMs) / 1000);
+    if (share > IDLE_CPU_SHARE) live.lastActiveMs = nowMs;
+  }
+  live.cpu = { atMs: nowMs, seconds: cpuSeconds };
+}
+
+/** Counts as work now and, with `ttlMs`, moves the end (never beyond the longest life from the start). */
+export async function keepSandbox(deps: SandboxDeps, use: Use, extend: { ttlMs?: number }): Promise<Sandbox> {
+  const { sandbox, answer } = await crossAbout(deps, use, 'sandbox.keepalive', async (tx, crossing, found) => {
+    const expiresMs = extend.ttlMs === undefined ? found.expiresMs : crossing.nowMs + extend.ttlMs;
+    const latestMs = found.createdMs + deps.defaults.maxTtlMs;
+    if (expiresMs > latestMs) {
+      throw new AppError('invalid', `A sandbox lives at most until ${new Date(latestMs).toISOString()} here.`, {
+        details: { field: 'ttl' },
+      });
+    }
+    await updateSandboxTimes(tx, found.id, { lastActiveMs: crossing.nowMs, expiresMs });
+    return { lastActiveMs: crossing.nowMs, expiresMs };
+  });
+  const live = deps.live.get(sandbox.id);
+  if (live !== undefined) {
+    live.lastActiveMs = answer.lastActiveMs;
+    live.sandbox = { ...live.sandbox, expiresMs: answer.expiresMs };
+  }
+  return { ...sandbox, ...answer };
+}
+
+/** Ends every process of a sandbox and keeps its workspace until it is deleted; idempotent. */
+export async function stopSandbox(deps: SandboxDeps, use: Use, options: { graceMs?: number }): Promise<Sandbox> {
+  const { sandbox } = await crossAbout(deps, use, 'sandbox.stop', async (tx, crossing, found) => {
+    if (found.state !== 'running') return;
+    await updateSandboxState(tx, found.id, { state: 'stopping', reason: `stopped by ${use.identity.user}` });
+    await insertSandboxEvent(tx, found.id, {
+      atMs: crossing.nowMs,
+      kind: 'stopping',
+      message: `by ${use.identity.user}`,
+    });
+  });
+  if (sandbox.state !== 'running') return sandbox;
+  return deps.mutex(sandbox.id, async () => {
+    deps.live.remove(sandbox.id);
+    await deps.onEnd(sandbox.id);
+    if (sandbox.handle !== null) await deps.driver.stop(sandbox.handle, options);
+    const reason = `stopped by ${use.identity.user}`;
+    await deps.gateway.system({
+      action: 'sandbox.stopped',
+      object: { kind: 'sandbox', id: sandbox.id, name: sandbox.name },
+      requestId: use.requestId,
+      act: (tx) => updateSandboxState(tx, sandbox.id, { state: 'stopped', reason, endedMs: deps.clock.nowMs() }),
+    });
+    return { ...sandbox, state: 'stopped', reason };
+  });
+}

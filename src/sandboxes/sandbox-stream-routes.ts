@@ -1,0 +1,134 @@
+/** The routes that carry bytes of a sandbox: exec, the warm interpreter and files. */
+import { pipeline } from 'node:stream/promises';
+import { z } from 'zod';
+import { AppError } from '#kernel/errors.ts';
+import { type Route, route } from '#src/http/route.ts';
+import { serveExec } from '#src/http/serve-exec.ts';
+import { type WebSocketRoute, webSocketRoute } from '#src/http/websocket-route.ts';
+import { ExecRequest, execInSandbox, PythonRequest, runPythonInSandbox } from './exec-in-sandbox.ts';
+import type { SandboxDeps } from './sandbox-deps.ts';
+import { openSession } from './use-sandbox.ts';
+
+const Ref = z.object({ id: z.string().min(1).max(128) });
+const FilePath = z.object({
+  path: z
+    .string()
+    .min(1)
+    .max(4096)
+    .refine((path) => !path.includes('\0'), 'no NUL'),
+});
+const FileInfo = z.object({
+  name: z.string(),
+  kind: z.string(),
+  sizeBytes: z.number(),
+  mode: z.number(),
+  modifiedMs: z.number(),
+});
+
+/** WebSocket routes: `exec` and `python`. The first frame is the request, then streams flow both ways. */
+export function sandboxStreamRoutes(deps: SandboxDeps): WebSocketRoute[] {
+  return [
+    webSocketRoute({
+      path: '/api/v1/sandboxes/:id/exec',
+      action: 'sandbox.exec',
+      resource: 'sandbox',
+      summary: 'Run a command in a sandbox',
+      params: Ref,
+      start: ExecRequest,
+      handle: async ({ params, identity, requestId, start, channel }) => {
+        await serveExec(channel, await execInSandbox(deps, { identity, requestId, ref: params.id }, start));
+      },
+    }),
+    webSocketRoute({
+      path: '/api/v1/sandboxes/:id/python',
+      action: 'sandbox.exec',
+      resource: 'sandbox',
+      summary: 'Run Python source in the warm interpreter of a sandbox',
+      params: Ref,
+      start: PythonRequest,
+      handle: async ({ params, identity, requestId, start, channel }) => {
+        await serveExec(channel, await runPythonInSandbox(deps, { identity, requestId, ref: params.id }, start));
+      },
+    }),
+  ];
+}
+
+/** File routes: contents are streamed, paths are resolved inside the wall by the agent. */
+export function sandboxFileRoutes(deps: SandboxDeps): Route[] {
+  return [
+    route({
+      method: 'GET',
+      path: '/api/v1/sandboxes/:id/files',
+      action: 'sandbox.files.read',
+      resource: 'sandbox',
+      summary: 'List a folder of a sandbox',
+      params: Ref,
+      query: FilePath,
+      response: z.object({ items: z.array(FileInfo), next: z.null() }),
+      handle: async ({ params, query, identity, requestId }) => {
+        const { session } = await openSession(deps, { identity, requestId, ref: params.id }, 'sandbox.files.read');
+        return { items: await session.files.list(query.path), next: null };
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/api/v1/sandboxes/:id/files/content',
+      action: 'sandbox.files.read',
+      resource: 'sandbox',
+      summary: 'Read a file of a sandbox',
+      params: Ref,
+      query: FilePath,
+      response: 'stream',
+      handle: async ({ params, query, identity, requestId, raw }) => {
+        const { session } = await openSession(deps, { identity, requestId, ref: params.id }, 'sandbox.files.read');
+        const info = await session.files.stat(query.path);
+        if (info.kind !== 'file') {
+          throw new AppError('invalid', `${query.path} is a ${info.kind}, not a file.`, {
+            details: { field: 'path', hint: 'Name a regular file.' },
+          });
+        }
+        const content = await session.files.read(query.path);
+        raw.response.writeHead(200, { 'content-type': 'application/octet-stream' });
+        await pipeline(content, raw.response);
+        return undefined;
+      },
+    }),
+    route({
+      method: 'PUT',
+      path: '/api/v1/sandboxes/:id/files/content',
+      action: 'sandbox.files.write',
+      resource: 'sandbox',
+      summary: 'Write a file of a sandbox; a whole new file or none',
+      params: Ref,
+      query: FilePath.extend({
+        mode: z
+          .string()
+          .regex(/^[0-7]{3,4}$/)
+          .optional(),
+      }),
+      bodyKind: 'raw',
+      response: z.object({ path: z.string(), sizeBytes: z.number() }),
+      handle: async ({ params, query, identity, requestId, raw }) => {
+        const { session } = await openSession(deps, { identity, requestId, ref: params.id }, 'sandbox.files.write');
+        const mode = query.mode === undefined ? {} : { mode: Number.parseInt(query.mode, 8) };
+        const { sizeBytes } = await session.files.write(query.path, raw.request, mode);
+        return { path: query.path, sizeBytes };
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: '/api/v1/sandboxes/:id/files',
+      action: 'sandbox.files.write',
+      resource: 'sandbox',
+      summary: 'Remove a file or a folder of a sandbox',
+      params: Ref,
+      query: FilePath.extend({ recursive: z.stringbool().default(false) }),
+      response: z.object({ path: z.string() }),
+      handle: async ({ params, query, identity, requestId }) => {
+        const { session } = await openSession(deps, { identity, requestId, ref: params.id }, 'sandbox.files.write');
+        await session.files.remove(query.path, { recursive: query.recursive });
+        return { path: query.path };
+      },
+    }),
+  ];
+}
