@@ -1,0 +1,131 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Clock } from '#kernel/clock.ts';
+import { AppError } from '#kernel/errors.ts';
+import type { KeyedMutex } from '#kernel/keyed-mutex.ts';
+import type { Gateway, Identity } from '#src/gateway/crossing.ts';
+import type { Question } from '#src/policies/decision.ts';
+import { digestOfLock, type Environment, packagesOfLock } from './environment.ts';
+import type { EnvironmentFiles } from './environment-files.ts';
+import { insertEnvironment, selectEnvironment } from './environment-store.ts';
+
+const DEFINITIONS = join(import.meta.dirname, 'definitions');
+
+export const EnvironmentRequest = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'lower-case letters, digits, dot, dash and underscore, at most 63'),
+  packages: z
+    .array(
+      z
+        .string()
+        .min(1)
+        .max(500)
+        .regex(/^[^\n\r]*$/),
+    )
+    .max(1000)
+    .optional(),
+  requirements: z
+    .string()
+    .max(1024 * 1024)
+    .optional()
+    .describe('the text of a requirements file'),
+});
+export type EnvironmentRequest = z.infer<typeof EnvironmentRequest>;
+
+export type CreateEnvironmentDeps = {
+  gateway: Gateway;
+  files: EnvironmentFiles;
+  mutex: KeyedMutex;
+  clock: Clock;
+  /** Names the interpreter and platform that locks are for, such as `3.11 x86_64-linux`. */
+  python: string;
+};
+
+/** Resolves to a lock, installs it once, and gives it the name. The same name with the same lock is the same environment. */
+export async function createEnvironment(
+  deps: CreateEnvironmentDeps,
+  input: { identity: Identity; requestId: string; request: EnvironmentRequest },
+): Promise<Environment> {
+  const { identity, requestId, request } = input;
+  const crossing = {
+    identity,
+    door: 'api',
+    requestId,
+    action: 'environment.create',
+    object: { kind: 'environment', id: request.name, name: request.name },
+  };
+  const ask = async (): Promise<Question[]> => [
+    {
+      action: 'environment.create',
+      resource: 'environment',
+      object: { type: 'environment', id: request.name, name: request.name, owner: identity.user, labels: [] },
+    },
+  ];
+  await deps.gateway.check({ ...crossing, ask });
+  const requirements = await requirementsOf(request);
+  const lock = await deps.files.resolve(requirements);
+  const digest = digestOfLock(lock, deps.python);
+  const sizeBytes = await deps.mutex(`environment ${digest}`, () => deps.files.install(lock, digest));
+  return deps.gateway.cross({
+    ...crossing,
+    ask,
+    act: async (tx, observed) => {
+      const existing = await selectEnvironment(tx, request.name);
+      if (existing?.digest === digest) return existing;
+      if (existing !== undefined) throw taken(request.name);
+      const environment: Environment = {
+        name: request.name,
+        digest,
+        requirements,
+        lock,
+        python: deps.python,
+        packages: packagesOfLock(lock).length,
+        sizeBytes,
+        owner: identity.user,
+        createdMs: observed.nowMs,
+      };
+      await insertEnvironment(tx, environment);
+      observed.detail('digest', digest);
+      await observed.writes({ kind: 'environment', id: digest, name: request.name, digest }, 'locked');
+      return environment;
+    },
+  });
+}
+
+const taken = (name: string): AppError =>
+  new AppError('conflict', `There is an environment "${name}" with another lock.`, {
+    details: { field: 'name', hint: `Choose another name, or delete it with "fumehood environment delete ${name}".` },
+  });
+
+async function requirementsOf(request: EnvironmentRequest): Promise<string> {
+  const given = [...(request.packages ?? []), ...(request.requirements === undefined ? [] : [request.requirements])];
+  const text = given.length > 0 ? `${given.join('\n')}\n` : await definition(request.name);
+  const refused = text
+    .split('\n')
+    .find((line) => /^\s*(-|[a-z]+\s*@|\.|\/|file:|git\+|https?:)/i.test(line) || / @ /.test(line));
+  if (refused !== undefined) {
+    throw new AppError('invalid', `"${refused.trim().slice(0, 100)}" is not a package of the index.`, {
+      details: {
+        field: 'requirements',
+        hint: 'Name packages with versions, such as numpy==2.3.1; options, paths and addresses are not taken.',
+      },
+    });
+  }
+  return text;
+}
+
+/** The packages of an environment that ships with Fumehood. */
+async function definition(name: string): Promise<string> {
+  try {
+    return await readFile(join(DEFINITIONS, `${name}.txt`), 'utf8');
+  } catch {
+    throw new AppError('invalid', `An environment needs packages, and "${name}" is none that ships with Fumehood.`, {
+      details: {
+        field: 'packages',
+        hint: 'Name them with --package or --requirements; "minimal" and "text-generation" need none.',
+      },
+    });
+  }
+}

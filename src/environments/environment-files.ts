@@ -1,0 +1,112 @@
+/** Installed environments on disk: `<folder>/<digest>/`, used only once their completion marker is there. */
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AppError } from '#kernel/errors.ts';
+import type { Uv } from './uv.ts';
+
+const MARKER = '.fumehood-complete';
+
+export type EnvironmentFiles = {
+  /** Where an environment is (or will be). */
+  dirOf(digest: string): string;
+  isInstalled(digest: string): boolean;
+  /** Resolves requirements to a lock: wheels only, every file with its hash. */
+  resolve(requirements: string): Promise<string>;
+  /** Installs a lock; whoever looks sees all of it or nothing. Returns its size in bytes. */
+  install(lock: string, digest: string): Promise<number>;
+  remove(digest: string): Promise<void>;
+  /** Removes what a killed installation left and what no name stands for. */
+  sweep(keep: string[]): Promise<void>;
+};
+
+export function createEnvironmentFiles(deps: { folder: string; uv: Uv; python: string }): EnvironmentFiles {
+  const dirOf = (digest: string): string => join(deps.folder, digest.replace('sha256:', ''));
+  const isInstalled = (digest: string): boolean => existsSync(join(dirOf(digest), MARKER));
+  return {
+    dirOf,
+    isInstalled,
+    resolve: (requirements) => resolveLock(deps, requirements),
+    install: async (lock, digest) => {
+      const dir = dirOf(digest);
+      if (!isInstalled(digest)) await install(deps, dir, lock);
+      return sizeOf(dir);
+    },
+    remove: (digest) => discard(deps.folder, dirOf(digest)),
+    sweep: async (keep) => {
+      await mkdir(deps.folder, { recursive: true, mode: 0o700 });
+      const wanted = new Set(keep.filter(isInstalled).map(dirOf));
+      for (const name of await readdir(deps.folder)) {
+        const path = join(deps.folder, name);
+        if (!wanted.has(path)) await discard(deps.folder, path);
+      }
+    },
+  };
+}
+
+async function resolveLock(deps: { folder: string; uv: Uv; python: string }, requirements: string): Promise<string> {
+  await mkdir(deps.folder, { recursive: true, mode: 0o700 });
+  const scratch = await mkdtemp(join(deps.folder, '.resolve-'));
+  try {
+    const input = join(scratch, 'requirements.in');
+    await writeFile(input, requirements);
+    const flags = [
+      '--generate-hashes',
+      '--no-header',
+      '--no-annotate',
+      '--quiet',
+      '--only-binary',
+      ':all:',
+      '--python',
+      deps.python,
+    ];
+    return await deps.uv(['pip', 'compile', ...flags, input]);
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** The folder has its final name from the start, because scripts of an environment name it; the marker makes it real. */
+async function install(deps: { folder: string; uv: Uv; python: string }, dir: string, lock: string): Promise<void> {
+  await discard(deps.folder, dir);
+  await mkdir(deps.folder, { recursive: true, mode: 0o700 });
+  try {
+    await deps.uv(['venv', '--quiet', '--no-project', '--python', deps.python, dir]);
+    const lockFile = join(dir, 'requirements.lock');
+    await writeFile(lockFile, lock);
+    const interpreter = join(dir, 'bin', 'python');
+    const flags = [
+      '--quiet',
+      '--require-hashes',
+      '--no-deps',
+      '--only-binary',
+      ':all:',
+      '--compile-bytecode',
+      '--python',
+      interpreter,
+    ];
+    if (lock.trim() !== '') await deps.uv(['pip', 'install', ...flags, '-r', lockFile]);
+    await writeFile(join(dir, MARKER), '');
+  } catch (error) {
+    await discard(deps.folder, dir);
+    throw error instanceof AppError
+      ? error
+      : new AppError('unavailable', 'The environment could not be installed.', { cause: error });
+  }
+}
+
+/** Takes a folder out of use at once, then removes it. */
+async function discard(folder: string, dir: string): Promise<void> {
+  if (!existsSync(dir)) return;
+  const doomed = await mkdtemp(join(folder, '.doomed-'));
+  await rename(dir, join(doomed, 'environment'));
+  await rm(doomed, { recursive: true, force: true });
+}
+
+async function sizeOf(dir: string): Promise<number> {
+  let bytes = 0;
+  for (const entry of await readdir(dir, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile()) bytes += (await stat(join(entry.parentPath, entry.name))).size;
+  }
+  return bytes;
+}

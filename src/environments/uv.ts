@@ -1,0 +1,57 @@
+import { execFile } from 'node:child_process';
+import { AppError } from '#kernel/errors.ts';
+
+/** Runs `uv`; rejects with its reason, shortened. */
+export type Uv = (args: string[], options?: { signal?: AbortSignal }) => Promise<string>;
+
+const LONGEST_REASON_LINES = 12;
+
+/** A runner for the uv at `path`, with this host's own index settings; it never builds anything and never asks. */
+export function createUv(options: { path: string; cacheDir: string; indexUrl: string | undefined }): Uv {
+  const env = {
+    ...process.env,
+    UV_CACHE_DIR: options.cacheDir,
+    UV_NO_PROGRESS: '1',
+    UV_NO_CONFIG: '1',
+    NO_COLOR: '1',
+    UV_PYTHON_DOWNLOADS: 'never',
+    ...(options.indexUrl === undefined ? {} : { UV_DEFAULT_INDEX: options.indexUrl }),
+  };
+  return (args, { signal } = {}) =>
+    new Promise((resolve, reject) => {
+      execFile(
+        options.path,
+        args,
+        { env, maxBuffer: 64 * 1024 * 1024, ...(signal === undefined ? {} : { signal }) },
+        (error, stdout, stderr) => {
+          if (error === null) return resolve(stdout);
+          if (error.code === 'ENOENT') return reject(noUv(options.path));
+          return reject(
+            new AppError('invalid', `uv could not do it: ${shortReason(stderr)}`, {
+              details: {
+                hint: 'Correct the package names and versions, or look at the network and "fumehood config explain index.url".',
+              },
+              cause: error,
+            }),
+          );
+        },
+      );
+    });
+}
+
+const noUv = (path: string): AppError =>
+  new AppError('capability_missing', `uv is not installed (looked for ${path}).`, {
+    details: { hint: 'Install it with "python3 -m pip install uv", or run fumehood through its wrapper, which does.' },
+  });
+
+/** What uv says, without its hints about options and with long solver tales cut. */
+export function shortReason(stderr: string): string {
+  const lines = stderr
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(
+      (line) => line !== '' && !/^(hint|warning|Using Python|Resolved|Creating|Downloading|Building)/i.test(line),
+    );
+  const kept = lines.slice(0, LONGEST_REASON_LINES).join('\n');
+  return kept === '' ? 'it gave no reason' : lines.length > LONGEST_REASON_LINES ? `${kept}\n…` : kept;
+}
