@@ -1,0 +1,226 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, type FileHandle, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '#kernel/clock.ts';
+import { DATA_KEY_BYTES } from '#kernel/envelope.ts';
+import { AppError } from '#kernel/errors.ts';
+import type { KeyProvider } from '#kernel/key-provider.ts';
+import type { Blob, BlobVault, ByteSpan, WriteOptions } from './blob.ts';
+import { createChecksum } from './checksum.ts';
+import { FRAME_BYTES, frameCount, frameSpan, openFrame, sealedSize, sealFrame } from './frame.ts';
+
+type Deps = { folder: string; keys: KeyProvider; clock: Clock };
+
+const BLOB_ID = /^[0-9a-f]{32}$/;
+const FAN_OUT = Array.from({ length: 256 }, (_, index) => index.toString(16).padStart(2, '0'));
+
+/** Opens (or makes) the folder of blobs, 0700: one encrypted file a blob, in 256 subfolders. */
+export async function openBlobFolder(deps: Deps): Promise<BlobVault> {
+  await mkdir(deps.folder, { recursive: true, mode: 0o700 });
+  await chmod(deps.folder, 0o700);
+  await Promise.all(FAN_OUT.map((name) => mkdir(join(deps.folder, name), { recursive: true, mode: 0o700 })));
+  await syncFolder(deps.folder);
+  const writing = new Set<string>();
+  const readers = new Map<string, number>();
+  const doomed = new Set<string>();
+  const pathOf = (blobId: string): string => join(deps.folder, blobId.slice(0, 2), blobId);
+
+  const remove = (blobId: string): void => {
+    doomed.delete(blobId);
+    writing.delete(blobId);
+    // What cannot be removed now is unnamed, and so is removed by a later sweep.
+    void unlink(pathOf(blobId)).catch(() => undefined);
+  };
+  const release = (blobId: string): void => {
+    const left = (readers.get(blobId) ?? 1) - 1;
+    if (left > 0) readers.set(blobId, left);
+    else readers.delete(blobId);
+    if (left <= 0 && doomed.has(blobId)) remove(blobId);
+  };
+
+  return {
+    keyName: deps.keys.keyName,
+    write: async (body, options = {}) => {
+      const blobId = randomBytes(16).toString('hex');
+      writing.add(blobId);
+      try {
+        return await writeBlob({ keys: deps.keys, path: pathOf(blobId) }, blobId, body, options);
+      } catch (error) {
+        remove(blobId);
+        throw error;
+      }
+    },
+    keep: (blobIds) => {
+      for (const blobId of blobIds) writing.delete(blobId);
+    },
+    discard: (blobIds) => {
+      for (const blobId of blobIds) {
+        if (readers.has(blobId)) doomed.add(blobId);
+        else remove(blobId);
+      }
+    },
+    read: async function* (blob, span) {
+      readers.set(blob.blobId, (readers.get(blob.blobId) ?? 0) + 1);
+      try {
+        yield* readBlob({ keys: deps.keys, path: pathOf(blob.blobId) }, blob, span);
+      } finally {
+        release(blob.blobId);
+      }
+    },
+    sweep: async (options) => {
+      let removed = 0;
+      const before = deps.clock.nowMs() - options.graceMs;
+      for (const name of FAN_OUT) {
+        const found = (await readdir(join(deps.folder, name))).filter((file) => BLOB_ID.test(file));
+        const named = found.length === 0 ? new Set<string>() : await options.namedAmong(found);
+        for (const blobId of found) {
+          if (named.has(blobId) || writing.has(blobId) || readers.has(blobId)) continue;
+          const file = await stat(pathOf(blobId)).catch(() => undefined);
+          if (file === undefined || file.mtimeMs > before) continue;
+          remove(blobId);
+          removed += 1;
+        }
+      }
+      return removed;
+    },
+  };
+}
+
+const contextOf = (blobId: string): Record<string, string> => ({ use: 'object', blob: blobId });
+
+type Place = { keys: KeyProvider; path: string };
+
+async function writeBlob(
+  at: Place,
+  blobId: string,
+  body: AsyncIterable<Uint8Array>,
+  options: WriteOptions,
+): ReturnType<BlobVault['write']> {
+  const dataKey = randomBytes(DATA_KEY_BYTES);
+  const wrapped = await at.keys.wrap(dataKey, contextOf(blobId));
+  const file = await open(at.path, 'wx', 0o600);
+  try {
+    const content = await writeFrames(file, dataKey, blobId, body, options);
+    await file.sync();
+    await syncFolder(join(at.path, '..'));
+    return { blobId, ...content, ...wrapped };
+  } finally {
+    await file.close();
+  }
+}
+
+async function writeFrames(
+  file: FileHandle,
+  key: Uint8Array,
+  blobId: string,
+  body: AsyncIterable<Uint8Array>,
+  options: WriteOptions,
+): Promise<Pick<Blob, 'sizeBytes' | 'sha256' | 'md5'> & { checksums: Record<string, string> }> {
+  const algorithms = new Set([...(options.algorithms ?? []), 'sha256' as const, 'md5' as const]);
+  const sums = new Map([...algorithms].map((algorithm) => [algorithm, createChecksum(algorithm)]));
+  const frame = Buffer.allocUnsafe(FRAME_BYTES);
+  let filled = 0;
+  let index = 0;
+  let sizeBytes = 0;
+  const flush = async (last: boolean): Promise<void> => {
+    await writeAll(file, sealFrame(key, { blobId, index, last }, frame.subarray(0, filled)));
+    index += 1;
+    filled = 0;
+  };
+  for await (const chunk of body) {
+    sizeBytes += chunk.length;
+    refuseSize(sizeBytes, options, false);
+    for (const sum of sums.values()) sum.update(chunk);
+    for (let at = 0; at < chunk.length; ) {
+      if (filled === FRAME_BYTES) await flush(false);
+      const part = chunk.subarray(at, at + FRAME_BYTES - filled);
+      frame.set(part, filled);
+      filled += part.length;
+      at += part.length;
+    }
+  }
+  refuseSize(sizeBytes, options, true);
+  await flush(true);
+  const digests = new Map([...sums].map(([algorithm, sum]) => [algorithm, sum.digest()]));
+  const hex = (algorithm: 'sha256' | 'md5'): string => digests.get(algorithm)?.toString('hex') ?? '';
+  const checksums = Object.fromEntries([...digests].map(([name, value]) => [name, value.toString('base64')]));
+  return { sizeBytes, sha256: hex('sha256'), md5: hex('md5'), checksums };
+}
+
+function refuseSize(sizeBytes: number, options: WriteOptions, ended: boolean): void {
+  const { contentLength, maxBytes } = options;
+  if (maxBytes !== undefined && sizeBytes > maxBytes) {
+    throw new AppError('too_large', `The content is larger than the ${maxBytes} bytes that are allowed.`);
+  }
+  if (contentLength !== undefined && (sizeBytes > contentLength || (ended && sizeBytes < contentLength))) {
+    throw new AppError('invalid', `The content has ${sizeBytes} bytes where ${contentLength} were announced.`, {
+      details: { about: 'length', hint: 'Send it again: the connection may have been cut.' },
+    });
+  }
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; ) {
+    at += (await file.write(bytes, at, bytes.length - at)).bytesWritten;
+  }
+}
+
+async function* readBlob(at: Place, blob: Blob, span?: ByteSpan): AsyncGenerator<Buffer, void, undefined> {
+  const start = span?.start ?? 0;
+  const end = span?.end ?? blob.sizeBytes - 1;
+  const whole = start === 0 && end === blob.sizeBytes - 1;
+  const key = await at.keys.unwrap(blob, contextOf(blob.blobId));
+  const file = await openSized(at.path, sealedSize(blob.sizeBytes));
+  try {
+    const sum = whole ? createChecksum('sha256') : undefined;
+    const lastIndex = frameCount(blob.sizeBytes) - 1;
+    const until = Math.max(0, Math.floor(end / FRAME_BYTES));
+    for (let index = Math.floor(start / FRAME_BYTES); index <= until; index += 1) {
+      const { offset, length } = frameSpan(index, blob.sizeBytes);
+      const sealed = await readExactly(file, offset, length);
+      const plain = openFrame(key, { blobId: blob.blobId, index, last: index === lastIndex }, sealed);
+      sum?.update(plain);
+      // The last frame leaves only when the digest of the whole is right.
+      if (sum !== undefined && index === lastIndex && sum.digest().toString('hex') !== blob.sha256) throw damaged();
+      const base = index * FRAME_BYTES;
+      const part = plain.subarray(Math.max(0, start - base), Math.min(plain.length, end - base + 1));
+      if (part.length > 0) yield part;
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function openSized(path: string, sealedBytes: number): Promise<FileHandle> {
+  let file: FileHandle;
+  try {
+    file = await open(path, 'r');
+  } catch (error) {
+    throw damaged(error);
+  }
+  if ((await file.stat()).size === sealedBytes) return file;
+  await file.close();
+  throw damaged();
+}
+
+async function readExactly(file: FileHandle, offset: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(length);
+  for (let got = 0; got < length; ) {
+    const { bytesRead } = await file.read(bytes, got, length - got, offset + got);
+    if (bytesRead === 0) throw damaged();
+    got += bytesRead;
+  }
+  return bytes;
+}
+
+const damaged = (cause?: unknown): AppError =>
+  new AppError('integrity', 'Stored bytes are missing or were changed on disk: this object cannot be read.', { cause });
+
+async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

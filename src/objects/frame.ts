@@ -1,0 +1,52 @@
+/** How a blob lies on disk: AES-256-GCM frames of 1 MiB plaintext, each bound to its blob, its place and whether it is the last. */
+import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { AppError } from '#kernel/errors.ts';
+
+export const FRAME_BYTES = 1024 * 1024;
+const TAG_BYTES = 16;
+
+/** Which frame this is; sealed into its nonce and its additional data, so that frames cannot be swapped, repeated or cut off. */
+export type FramePlace = { blobId: string; index: number; last: boolean };
+
+/** How many frames hold this many bytes; an empty blob is one empty frame. */
+export const frameCount = (sizeBytes: number): number => Math.max(1, Math.ceil(sizeBytes / FRAME_BYTES));
+
+/** The size of the file that holds this many bytes of plaintext. */
+export const sealedSize = (sizeBytes: number): number => sizeBytes + frameCount(sizeBytes) * TAG_BYTES;
+
+/** Where a frame lies in the file, and how long it is with its tag. */
+export function frameSpan(index: number, sizeBytes: number): { offset: number; length: number } {
+  const plain = Math.min(FRAME_BYTES, sizeBytes - index * FRAME_BYTES);
+  return { offset: index * (FRAME_BYTES + TAG_BYTES), length: plain + TAG_BYTES };
+}
+
+/** Ciphertext and tag of one frame. Every blob has a key of its own, so the place alone is a nonce that never repeats. */
+export function sealFrame(key: Uint8Array, place: FramePlace, plaintext: Uint8Array): Buffer {
+  const cipher = createCipheriv('aes-256-gcm', key, nonceOf(place), { authTagLength: TAG_BYTES });
+  cipher.setAAD(boundTo(place));
+  return Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
+}
+
+/** The plaintext of one frame; throws `integrity` when one bit of it, its place or its key differs. */
+export function openFrame(key: Uint8Array, place: FramePlace, sealed: Uint8Array): Buffer {
+  try {
+    const decipher = createDecipheriv('aes-256-gcm', key, nonceOf(place), { authTagLength: TAG_BYTES });
+    decipher.setAAD(boundTo(place));
+    decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES));
+    const plain = decipher.update(sealed.subarray(0, sealed.length - TAG_BYTES));
+    decipher.final();
+    return plain;
+  } catch (error) {
+    throw new AppError('integrity', 'Stored bytes were changed on disk: this object cannot be read.', { cause: error });
+  }
+}
+
+function nonceOf(place: FramePlace): Buffer {
+  const nonce = Buffer.alloc(12);
+  nonce.writeUInt8(place.last ? 1 : 0, 0);
+  nonce.writeBigUInt64BE(BigInt(place.index), 4);
+  return nonce;
+}
+
+const boundTo = (place: FramePlace): Buffer =>
+  Buffer.from(`fumehood blob 1\0${place.blobId}\0${place.index}\0${place.last ? 'last' : 'more'}`);
