@@ -5,7 +5,7 @@ import type { NodeRef } from '#src/lineage/node.ts';
 import type { PolicyObject, Question } from '#src/policies/decision.ts';
 import { type Bucket, type BucketRules, SYSTEM_OWNER } from './bucket.ts';
 import { selectBucket } from './bucket-store.ts';
-import { nodeOfObject, objectError, type StoredObject } from './object.ts';
+import { checkKey, nodeOfObject, objectError, type StoredObject } from './object.ts';
 import { selectNameLabels, selectObject } from './object-store.ts';
 import type { ObjectsDeps } from './objects-deps.ts';
 
@@ -38,6 +38,7 @@ export async function askAboutObject(
   asked: { action: string; identity: Identity; place: Place; write?: boolean },
 ): Promise<Found> {
   const { bucket: name, key } = asked.place;
+  checkKey(key);
   const bucket = await findBucket(deps, reader, name);
   const rules = deps.builtIn[name];
   if (asked.write === true && rules?.readOnly === true) throw readOnlyBucket(name);

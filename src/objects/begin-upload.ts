@@ -3,7 +3,7 @@ import type { Crossing } from '#src/gateway/crossing.ts';
 import type { Question } from '#src/policies/decision.ts';
 import { askAboutObject } from './ask-about-object.ts';
 import type { ChecksumAlgorithm } from './checksum.ts';
-import { attributesOf, auditObject, type Caller, type ChecksumType, checkKey, type WriteRequest } from './object.ts';
+import { attributesOf, auditObject, type Caller, type ChecksumType, type WriteRequest } from './object.ts';
 import { deleteBlobs } from './object-store.ts';
 import type { ObjectsDeps } from './objects-deps.ts';
 import { type Upload, uploadMissing } from './upload.ts';
@@ -19,7 +19,6 @@ type BeginRequest = Omit<WriteRequest, 'conditions'> & {
 /** Begins a multipart upload. */
 export function beginUpload(deps: ObjectsDeps, request: BeginRequest): Promise<Upload> {
   const { identity, door, requestId, bucket, key } = request;
-  checkKey(key);
   return deps.gateway.cross({
     identity,
     door,

@@ -1,13 +1,6 @@
 import { askAboutObject, type Found } from './ask-about-object.ts';
 import { refuseWrite } from './condition.ts';
-import {
-  attributesOf,
-  auditObject,
-  type Conditions,
-  checkKey,
-  type StoredObject,
-  type WriteRequest,
-} from './object.ts';
+import { attributesOf, auditObject, type Conditions, type StoredObject, type WriteRequest } from './object.ts';
 import type { ObjectsDeps } from './objects-deps.ts';
 import { readFound } from './open-object.ts';
 import { placeObject } from './place-object.ts';
@@ -22,7 +15,6 @@ export type CopyRequest = WriteRequest & {
 /** Copies an object without moving its bytes; policy is asked about reading the source and about writing the target. */
 export async function copyObject(deps: ObjectsDeps, request: CopyRequest): Promise<StoredObject> {
   const { identity, door, requestId, bucket, key, source } = request;
-  checkKey(key);
   let from: Found | undefined;
   let to: Found | undefined;
   let freed: string[] = [];

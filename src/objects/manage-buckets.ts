@@ -19,11 +19,13 @@ const crossingOf = (request: BucketRequest, action: string) => ({
 /** Makes a bucket that belongs to the user; throws `conflict` (`about: bucketOwned` or `bucketTaken`) when there is one. */
 export function createBucket(deps: ObjectsDeps, request: BucketRequest): Promise<void> {
   const { bucket: name, identity } = request;
-  checkBucketName(name);
   const bucket: Bucket = { name, owner: identity.user, createdMs: deps.clock.nowMs(), builtIn: false };
   return deps.gateway.cross<void>({
     ...crossingOf(request, 'bucket.create'),
-    ask: async () => [askAboutBucket('bucket.create', bucket)],
+    ask: async () => {
+      checkBucketName(name);
+      return [askAboutBucket('bucket.create', bucket)];
+    },
     act: async (tx) => {
       const there = Object.hasOwn(deps.builtIn, name) ? { owner: SYSTEM_OWNER } : await selectBucket(tx, name);
       if (there !== undefined) {

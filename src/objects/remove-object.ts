@@ -1,7 +1,7 @@
 import type { CrossingRequest } from '#src/gateway/crossing.ts';
 import { askAboutObject, type Found } from './ask-about-object.ts';
 import { refuseWrite } from './condition.ts';
-import { auditObject, type Caller, type Conditions, checkKey } from './object.ts';
+import { auditObject, type Caller, type Conditions } from './object.ts';
 import { deleteObject, deleteUnnamedContent } from './object-store.ts';
 import type { ObjectsDeps } from './objects-deps.ts';
 
@@ -10,7 +10,6 @@ export type RemoveRequest = Caller & { bucket: string; key: string; conditions?:
 /** Removes an object; one that is not there is removed already. Answers whether there was one. */
 export async function removeObject(deps: ObjectsDeps, request: RemoveRequest): Promise<{ existed: boolean }> {
   const { identity, door, requestId, bucket, key } = request;
-  checkKey(key);
   let found: Found | undefined;
   let freed: string[] = [];
   const crossing: CrossingRequest<{ existed: boolean }> = {

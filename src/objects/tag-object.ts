@@ -10,7 +10,6 @@ export type TagRequest = Caller & { bucket: string; key: string; tags: Record<st
 /** Replaces the tags of an object: they are the writer's words, no labels, but they carry the writer's labels. */
 export async function tagObject(deps: ObjectsDeps, request: TagRequest): Promise<void> {
   const { identity, door, requestId, bucket, key, tags } = request;
-  refuseTags(tags);
   let found: Found | undefined;
   await deps.gateway.cross<void>({
     identity,
@@ -19,6 +18,7 @@ export async function tagObject(deps: ObjectsDeps, request: TagRequest): Promise
     action: 'object.write',
     object: auditObject(bucket, key),
     ask: async (reader) => {
+      refuseTags(tags);
       const place = { bucket, key };
       found = await askAboutObject(deps, reader, { action: 'object.write', identity, place, write: true });
       return [found.question];
