@@ -1,0 +1,159 @@
+import { joinSql, type Reader, type Row, rawSql, sql, type Tx } from '#kernel/sql.ts';
+import type { EntryDraft, Opening } from './entry.ts';
+
+export type EntryRow = { seq: number; leaf: string; leafHash: Buffer; opening: Opening | null };
+
+type StoredRow = Row & {
+  seq: number;
+  leaf: string;
+  leaf_hash: Uint8Array;
+  salt: string | null;
+  personal: string | null;
+};
+
+const fromRow = (row: StoredRow): EntryRow => ({
+  seq: row.seq,
+  leaf: row.leaf,
+  leafHash: Buffer.from(row.leaf_hash),
+  opening:
+    row.salt === null || row.personal === null
+      ? null
+      : { salt: row.salt, values: JSON.parse(row.personal) as Record<string, string> },
+});
+
+/** PostgreSQL: only one process appends at a time. The lock ends with the transaction. */
+export async function lockLog(tx: Tx): Promise<void> {
+  if (tx.engine === 'postgres') await tx.all(rawSql('select pg_advisory_xact_lock(3863, 6962)'));
+}
+
+/** How many entries there are. */
+export async function selectSize(reader: Reader): Promise<number> {
+  const row = await reader.get<{ seq: number | null }>(sql`select max(seq) as seq from audit_entries`);
+  return row?.seq === undefined || row.seq === null ? 0 : row.seq + 1;
+}
+
+const ROWS_A_STATEMENT = 50;
+
+/** Appends entries in one statement for every fifty. */
+export async function insertEntries(tx: Tx, entries: { row: EntryRow; draft: EntryDraft }[]): Promise<void> {
+  for (let start = 0; start < entries.length; start += ROWS_A_STATEMENT) {
+    const rows = entries.slice(start, start + ROWS_A_STATEMENT).map(({ row, draft }) => {
+      const { opening } = row;
+      return sql`(${row.seq}, ${row.leaf}, ${row.leafHash}, ${opening?.salt ?? null}, ${opening === null ? null : JSON.stringify(opening.values)},
+        ${draft.actor.user ?? null}, ${draft.time}, ${draft.actor.type === 'user' ? '' : draft.actor.id}, ${draft.action},
+        ${draft.object.kind}, ${opening?.values['object.id'] === undefined ? draft.object.id : ''}, ${draft.outcome}, ${draft.requestId})`;
+    });
+    await tx.run(sql`insert into audit_entries (seq, leaf, leaf_hash, salt, personal, actor_user, time_ms, actor_id, action, object_kind, object_id, outcome, request_id)
+      values ${joinSql(rows, ', ')}`);
+  }
+}
+
+/** Adds hashes of complete subtrees of 256^level leaves. */
+export async function insertSubtrees(
+  tx: Tx,
+  subtrees: { level: number; position: number; hash: Buffer }[],
+): Promise<void> {
+  for (const { level, position, hash } of subtrees) {
+    await tx.run(sql`insert into audit_subtrees (level, position, hash) values (${level}, ${position}, ${hash})`);
+  }
+}
+
+/** Adds the checkpoint of a size. */
+export async function insertCheckpoint(
+  tx: Tx,
+  checkpoint: { size: number; note: string; timeMs: number },
+): Promise<void> {
+  await tx.run(
+    sql`insert into audit_checkpoints (size, note, time_ms) values (${checkpoint.size}, ${checkpoint.note}, ${checkpoint.timeMs})`,
+  );
+}
+
+/** The newest checkpoint. */
+export async function selectLatestCheckpoint(reader: Reader): Promise<{ size: number; note: string } | undefined> {
+  return reader.get<{ size: number; note: string }>(
+    sql`select size, note from audit_checkpoints order by size desc limit 1`,
+  );
+}
+
+/** Checkpoints of sizes above `after`, smallest first. */
+export async function selectCheckpoints(
+  reader: Reader,
+  after: number,
+  limit: number,
+): Promise<{ size: number; note: string }[]> {
+  return reader.all<{ size: number; note: string }>(
+    sql`select size, note from audit_checkpoints where size > ${after} order by size limit ${limit}`,
+  );
+}
+
+/** Entries `from` to `to` (exclusive) with all that is stored of them. */
+export async function selectEntryRows(reader: Reader, from: number, to: number): Promise<EntryRow[]> {
+  const rows = await reader.all<StoredRow>(
+    sql`select seq, leaf, leaf_hash, salt, personal from audit_entries where seq >= ${from} and seq < ${to} order by seq`,
+  );
+  return rows.map(fromRow);
+}
+
+/** Hashes of leaves `from` to `to` (exclusive). */
+export async function selectLeafHashes(reader: Reader, from: number, to: number): Promise<Buffer[]> {
+  const rows = await reader.all<{ leaf_hash: Uint8Array }>(
+    sql`select leaf_hash from audit_entries where seq >= ${from} and seq < ${to} order by seq`,
+  );
+  return rows.map((row) => Buffer.from(row.leaf_hash));
+}
+
+/** Hashes of subtrees of a level, `from` to `to` (exclusive). */
+export async function selectSubtrees(reader: Reader, level: number, from: number, to: number): Promise<Buffer[]> {
+  const rows = await reader.all<{ hash: Uint8Array }>(
+    sql`select hash from audit_subtrees where level = ${level} and position >= ${from} and position < ${to} order by position`,
+  );
+  return rows.map((row) => Buffer.from(row.hash));
+}
+
+export type EntryFilter = {
+  user?: string | undefined;
+  actor?: string | undefined;
+  action?: string | undefined;
+  object?: string | undefined;
+  outcome?: string | undefined;
+  requestId?: string | undefined;
+  sinceMs?: number | undefined;
+  untilMs?: number | undefined;
+};
+
+/** A page of entries, newest first (or oldest first with `ascending`), from `cursor` on. */
+export async function selectEntries(
+  reader: Reader,
+  filter: EntryFilter,
+  page: { cursor?: number | undefined; ascending: boolean; limit: number },
+): Promise<EntryRow[]> {
+  const conditions = [sql`1 = 1`];
+  if (filter.user !== undefined) conditions.push(sql`actor_user = ${filter.user}`);
+  if (filter.actor !== undefined) conditions.push(sql`(actor_id = ${filter.actor} or actor_user = ${filter.actor})`);
+  if (filter.action !== undefined)
+    conditions.push(sql`(action = ${filter.action} or action like ${`${filter.action.replace(/[%_]/g, '')}.%`})`);
+  if (filter.object !== undefined) {
+    const [kind = '', ...id] = filter.object.split(':');
+    conditions.push(
+      id.length > 0 ? sql`object_kind = ${kind} and object_id = ${id.join(':')}` : sql`object_kind = ${kind}`,
+    );
+  }
+  if (filter.outcome !== undefined) conditions.push(sql`outcome = ${filter.outcome}`);
+  if (filter.requestId !== undefined) conditions.push(sql`request_id = ${filter.requestId}`);
+  if (filter.sinceMs !== undefined) conditions.push(sql`time_ms >= ${filter.sinceMs}`);
+  if (filter.untilMs !== undefined) conditions.push(sql`time_ms < ${filter.untilMs}`);
+  if (page.cursor !== undefined)
+    conditions.push(page.ascending ? sql`seq > ${page.cursor}` : sql`seq < ${page.cursor}`);
+  const order = rawSql(page.ascending ? 'asc' : 'desc');
+  const rows = await reader.all<StoredRow>(
+    sql`select seq, leaf, leaf_hash, salt, personal from audit_entries where ${joinSql(conditions, ' and ')} order by seq ${order} limit ${page.limit}`,
+  );
+  return rows.map(fromRow);
+}
+
+/** Erases the personal values of all entries of a user; the leaves stay as they are. Returns how many. */
+export async function erasePersonal(tx: Tx, user: string): Promise<number> {
+  return tx.run(
+    sql`update audit_entries set salt = null, personal = null, actor_user = null where actor_user = ${user}`,
+  );
+}

@@ -1,0 +1,23 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { AppError } from '#kernel/errors.ts';
+
+/** Reads the log's private key (PEM), or makes it for a log that is still empty. Refuses a key that others may read, and a missing one. */
+export function loadLogKey(path: string, options: { logIsEmpty: boolean }): string {
+  if (!existsSync(path)) {
+    if (!options.logIsEmpty) {
+      throw new AppError('integrity', `The audit log has entries, but its key ${path} is missing.`, {
+        details: { hint: 'Restore the key from a backup; with another key no earlier checkpoint could be checked.' },
+      });
+    }
+    const { privateKey } = generateKeyPairSync('ed25519');
+    writeFileSync(path, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600, flag: 'wx' });
+  }
+  const mode = statSync(path).mode & 0o777;
+  if ((mode & 0o077) !== 0) {
+    throw new AppError('integrity', `The audit log's key ${path} can be read by others (mode ${mode.toString(8)}).`, {
+      details: { hint: `Run "chmod 600 ${path}", and think about who may have read it.` },
+    });
+  }
+  return readFileSync(path, 'utf8');
+}

@@ -1,0 +1,104 @@
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Log } from '#kernel/log.ts';
+import type { Database, Reader } from '#kernel/sql.ts';
+import { selectEntryRows, selectLatestCheckpoint, selectLeafHashes, selectSubtrees } from './audit-store.ts';
+import { bundlePath, encodeBundle, levelsOf, TILE_WIDTH, tilePath, tilesOfLevel } from './tiles.ts';
+
+export type TilePublisher = {
+  /** Something was committed: publish within `delayMs`. */
+  notify(): void;
+  /** Publishes what is not yet there; resolves when the folder shows the newest checkpoint. */
+  flush(): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** Keeps the folder of tiles in step with the store: entries and tiles first, the checkpoint last, each file whole or not there. */
+export function createTilePublisher(deps: {
+  database: Database;
+  folder: string;
+  publicKey: string;
+  log: Log;
+  delayMs?: number;
+}): TilePublisher {
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> = Promise.resolve();
+  let published: number | undefined;
+  const publish = async (): Promise<void> => {
+    published ??= await publishedSize(deps.folder);
+    published = await publishTo(deps, deps.folder, published);
+  };
+  const flush = (): Promise<void> => {
+    clearTimeout(timer);
+    timer = undefined;
+    running = running.catch(() => undefined).then(publish);
+    return running;
+  };
+  return {
+    flush,
+    notify: () => {
+      timer ??= setTimeout(() => {
+        flush().catch((error) => deps.log('error', 'the tiles of the audit log could not be written', { error }));
+      }, deps.delayMs ?? 200);
+    },
+    close: () => flush(),
+  };
+}
+
+/** Writes the tree into `folder`, from what is there (`from` entries) to the newest checkpoint; gives its size. */
+export async function publishTo(
+  deps: { database: Database; publicKey: string },
+  folder: string,
+  from: number,
+): Promise<number> {
+  const latest = await deps.database.read((reader) => selectLatestCheckpoint(reader));
+  if (latest === undefined || (latest.size === from && from > 0)) return from;
+  await writeWhole(join(folder, 'public-key'), `${deps.publicKey}\n`);
+  for (let level = 0; level < levelsOf(latest.size); level += 1) {
+    const first = Math.floor(Math.floor(from / TILE_WIDTH ** level) / TILE_WIDTH);
+    for (const { index, width } of tilesOfLevel(level, latest.size).slice(first)) {
+      await deps.database.read((reader) => writeTile(reader, folder, level, index, width));
+    }
+  }
+  await writeWhole(join(folder, 'checkpoint'), latest.note);
+  return latest.size;
+}
+
+async function writeTile(reader: Reader, folder: string, level: number, index: number, width: number): Promise<void> {
+  const start = index * TILE_WIDTH;
+  const hashes =
+    level === 0
+      ? await selectLeafHashes(reader, start, start + width)
+      : await selectSubtrees(reader, level, start, start + width);
+  await writeWhole(join(folder, tilePath(level, index, width)), Buffer.concat(hashes));
+  if (level === 0) {
+    const rows = await selectEntryRows(reader, start, start + width);
+    await writeWhole(join(folder, bundlePath(index, width)), encodeBundle(rows.map((row) => row.leaf)));
+  }
+  if (width < TILE_WIDTH) return;
+  await rm(join(folder, `${tilePath(level, index, width)}.p`), { recursive: true, force: true });
+  if (level === 0) await rm(join(folder, `${bundlePath(index, width)}.p`), { recursive: true, force: true });
+}
+
+async function publishedSize(folder: string): Promise<number> {
+  try {
+    const size = Number((await readFile(join(folder, 'checkpoint'), 'utf8')).split('\n')[1]);
+    return Number.isSafeInteger(size) && size >= 0 ? size : 0;
+  } catch {
+    return 0;
+  }
+}
+
+/** A file appears with all its bytes on the disk, or not at all. */
+async function writeWhole(path: string, content: string | Buffer): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const temporary = `${path}.new`;
+  const file = await open(temporary, 'w', 0o600);
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+}
