@@ -29,4 +29,6 @@ export type Door = {
   }): Promise<void>;
   /** True when clients send the verb LIST, which Node's parser refuses and the server rewrites to LINK. */
   listVerb?: boolean;
+  /** Largest body that the door takes; the server refuses a longer Content-Length before the door sees it. */
+  maxBodyBytes?: number;
 };

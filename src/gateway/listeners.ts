@@ -1,0 +1,109 @@
+/** Where connections come in: from the drivers' listeners inside sandboxes, and from the control plane's own addresses. */
+import { createServer, type Server, type Socket } from 'node:net';
+import { AppError } from '#kernel/errors.ts';
+import type { Ids } from '#kernel/ids.ts';
+import type { Log } from '#kernel/log.ts';
+import type { DoorConnection } from '#src/drivers/driver.ts';
+import type { Door } from './door.ts';
+import { createDoorServer, type DoorLimits, type DoorServer } from './door-server.ts';
+
+export type ListenersDeps = {
+  doors: readonly Door[];
+  /** True while the sandbox is claimed and running: only then are its connections served. */
+  isServed: (sandboxId: string) => boolean;
+  log: Log;
+  ids: Ids;
+  limits?: Partial<DoorLimits>;
+  /** Open connections of one sandbox, over all doors. */
+  maxConnectionsPerSandbox?: number;
+  /** Open connections of one external address. */
+  maxExternalConnections?: number;
+};
+
+export type Listeners = {
+  /** Serves a connection that a driver took on a sandbox's door; the connection is the identity. */
+  acceptSandbox(connection: DoorConnection): void;
+  /** Listens for people and services outside sandboxes; port 0 takes a free one. Throws `conflict` when the port is taken. */
+  openExternal(options: { door: string; host: string; port: number }): Promise<{ port: number }>;
+  /** Cuts every connection of a sandbox that has stopped. */
+  closeSandbox(sandboxId: string): void;
+  close(): Promise<void>;
+};
+
+/** Builds one server a door over all sandboxes and external addresses. */
+export function createListeners(deps: ListenersDeps): Listeners {
+  const servers = new Map<string, DoorServer>();
+  for (const door of deps.doors) {
+    const { log, ids, limits } = deps;
+    servers.set(door.id, createDoorServer({ door, log, ids, ...(limits === undefined ? {} : { limits }) }));
+  }
+  const connections = new Map<string, Set<Socket>>();
+  const external: { server: Server; sockets: Set<Socket> }[] = [];
+  const most = deps.maxConnectionsPerSandbox ?? 256;
+
+  return {
+    acceptSandbox: ({ sandboxId, door, socket }) => {
+      const server = servers.get(door);
+      const open = connections.get(sandboxId) ?? new Set<Socket>();
+      if (server === undefined || !deps.isServed(sandboxId) || open.size >= most) {
+        socket.on('error', () => undefined);
+        socket.destroy();
+        deps.log('warn', 'a connection was turned away', { sandboxId, door, open: open.size });
+        return;
+      }
+      connections.set(sandboxId, open);
+      track(open, socket, () => {
+        if (open.size === 0 && connections.get(sandboxId) === open) connections.delete(sandboxId);
+      });
+      server.serve(socket, { kind: 'sandbox', sandboxId });
+    },
+
+    openExternal: async ({ door, host, port }) => {
+      const doorServer = servers.get(door);
+      if (doorServer === undefined) throw new AppError('not_found', `There is no door "${door}".`);
+      const sockets = new Set<Socket>();
+      const server = createServer({ noDelay: true, keepAlive: true }, (socket) => {
+        track(sockets, socket, () => undefined);
+        doorServer.serve(socket, { kind: 'external' });
+      });
+      server.maxConnections = deps.maxExternalConnections ?? 1024;
+      external.push({ server, sockets });
+      return { port: await listen(server, host, port) };
+    },
+
+    closeSandbox: (sandboxId) => {
+      for (const socket of connections.get(sandboxId) ?? []) socket.destroy();
+    },
+
+    close: async () => {
+      for (const open of connections.values()) for (const socket of open) socket.destroy();
+      for (const { server, sockets } of external) {
+        server.close();
+        for (const socket of sockets) socket.destroy();
+      }
+      for (const server of servers.values()) server.close();
+    },
+  };
+}
+
+function track(open: Set<Socket>, socket: Socket, onClose: () => void): void {
+  open.add(socket);
+  socket.once('close', () => {
+    open.delete(socket);
+    onClose();
+  });
+}
+
+function listen(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const taken = error.code === 'EADDRINUSE';
+      const message = taken ? `Port ${port} on ${host} is taken.` : `Port ${port} on ${host} cannot be opened.`;
+      reject(new AppError(taken ? 'conflict' : 'unavailable', message, { cause: error }));
+    });
+    server.listen(port, host, () => {
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
+    });
+  });
+}
