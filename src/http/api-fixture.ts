@@ -9,6 +9,7 @@ import { openDatabase } from '#src/database/open-database.ts';
 import { createGateway, question } from '#src/gateway/crossing.ts';
 import { type Route, route } from './route.ts';
 import { type Api, createApi } from './server.ts';
+import { watchCrossings } from './watch-crossings.ts';
 import type { WebSocketRoute } from './websocket-route.ts';
 
 /** For tests: an API over a real gateway and store, whose policy allows all but the action `thing.forbidden`. */
@@ -16,32 +17,35 @@ export async function startApi(options: { routes?: Route[]; webSocketRoutes?: We
   const database = await openDatabase('sqlite::memory:');
   const entries: EntryDraft[] = [];
   const logged: string[] = [];
-  const gateway = createGateway({
-    database,
-    clock: systemClock,
-    committer: createCommitter({
+  const { gateway, crossings } = watchCrossings(
+    createGateway({
       database,
-      log: {
-        append: async (_tx, drafts) => {
-          entries.push(...drafts);
-          return { commit: () => undefined, rollback: () => undefined };
+      clock: systemClock,
+      committer: createCommitter({
+        database,
+        log: {
+          append: async (_tx, drafts) => {
+            entries.push(...drafts);
+            return { commit: () => undefined, rollback: () => undefined };
+          },
         },
+      }),
+      decider: {
+        decide: async (_reader, { questions }) => {
+          const allowed = questions.every((asked) => asked.action !== 'thing.forbidden');
+          const reason = allowed ? '' : 'things are forbidden';
+          return { id: 'dec-1', allowed, bundles: [], inputDigest: '', reason };
+        },
+        record: async () => undefined,
       },
+      lineage: { labelsOf: async () => [], addLabels: async () => undefined, observe: async () => undefined },
     }),
-    decider: {
-      decide: async (_reader, { questions }) => {
-        const allowed = questions.every((asked) => asked.action !== 'thing.forbidden');
-        const reason = allowed ? '' : 'things are forbidden';
-        return { id: 'dec-1', allowed, bundles: [], inputDigest: '', reason };
-      },
-      record: async () => undefined,
-    },
-    lineage: { labelsOf: async () => [], addLabels: async () => undefined, observe: async () => undefined },
-  });
+  );
   const api: Api = createApi({
     routes: options.routes ?? thingRoutes(),
     webSocketRoutes: options.webSocketRoutes ?? [],
     gateway,
+    crossings,
     database,
     clock: systemClock,
     ids: randomIds,

@@ -5,6 +5,7 @@ import type { Answer, Idempotency } from './idempotency.ts';
 import { parseJson, parsePart, queryObject, readBody } from './parse-request.ts';
 import { DOOR, type Refuse } from './request-context.ts';
 import type { ApiCross, Route } from './route.ts';
+import type { CrossingWatch } from './watch-crossings.ts';
 
 /** What is known of a request once it has a route and an identity. */
 export type Arrived = {
@@ -17,24 +18,17 @@ export type Arrived = {
   requestId: string;
 };
 
-/** The crossings of one request, counted: an answer without one is never sent. */
-export function countedCross(
+/** The crossing of one request, with what the route knows filled in. */
+export function crossOf(
   gateway: Pick<Gateway, 'cross'>,
   by: { identity: Identity; requestId: string; action: string },
-): { cross: ApiCross; crossed(): boolean } {
-  let count = 0;
-  return {
-    cross: (request) => {
-      count += 1;
-      return gateway.cross({ ...by, door: DOOR, ...request });
-    },
-    crossed: () => count > 0,
-  };
+): ApiCross {
+  return (request) => gateway.cross({ ...by, door: DOOR, ...request });
 }
 
 /** Parses, lets the route's handler cross, and answers. Throws what the caller renders as a problem. */
 export async function serveRequest(
-  deps: { gateway: Pick<Gateway, 'cross'>; idempotency: Idempotency; refuse: Refuse },
+  deps: { gateway: Pick<Gateway, 'cross'>; crossings: CrossingWatch; idempotency: Idempotency; refuse: Refuse },
   arrived: Arrived,
 ): Promise<void> {
   const { request, response, route, identity } = arrived;
@@ -42,19 +36,17 @@ export async function serveRequest(
     deps.refuse(thrown, route.action, identity),
   );
 
-  const { cross, crossed } = countedCross(deps.gateway, {
-    identity: arrived.identity,
-    requestId: arrived.requestId,
-    action: route.action,
-  });
+  const { requestId } = arrived;
+  const crossed = (): boolean => deps.crossings.crossed(requestId);
+  const cross = crossOf(deps.gateway, { identity, requestId, action: route.action });
   if (route.response === 'stream') guardStream(response, route, crossed);
   const work = async (): Promise<Answer> => {
     const result = await route.handle({
       params,
       query,
       body,
-      identity: arrived.identity,
-      requestId: arrived.requestId,
+      identity,
+      requestId,
       cross,
       signal: goneSignal(response),
       raw: { request, response },
@@ -124,7 +116,10 @@ const uncrossed = (route: Route): Error => new Error(`${route.method} ${route.pa
 function guardStream(response: ServerResponse, route: Route, crossed: () => boolean): void {
   const original = response.writeHead.bind(response) as (...args: unknown[]) => ServerResponse;
   response.writeHead = ((...args: unknown[]) => {
-    if (!crossed()) throw uncrossed(route);
+    if (!crossed()) {
+      response.destroy();
+      throw uncrossed(route);
+    }
     return original(...args);
   }) as typeof response.writeHead;
 }

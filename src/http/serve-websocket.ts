@@ -12,7 +12,8 @@ import { problemOf } from './problem.ts';
 import { bearerOf, refusing, requestIdOf } from './request-context.ts';
 import { guardRequest } from './request-guard.ts';
 import { createRouter } from './router.ts';
-import { countedCross } from './serve-request.ts';
+import { crossOf } from './serve-request.ts';
+import type { CrossingWatch } from './watch-crossings.ts';
 import type { WebSocketRoute } from './websocket-route.ts';
 
 const START_TIMEOUT_MS = 10_000;
@@ -21,6 +22,7 @@ const LARGEST_MESSAGE_BYTES = 1024 * 1024 + 16;
 type UpgradeDeps = {
   webSocketRoutes?: readonly WebSocketRoute[];
   gateway: Pick<Gateway, 'cross' | 'refuse'>;
+  crossings: CrossingWatch;
   authenticate: (bearer: string | undefined) => Promise<Identity>;
   ids: Ids;
   log: Log;
@@ -58,13 +60,13 @@ export function createUpgrade(deps: UpgradeDeps) {
     const channel = openChannel(socket);
     const gone = new AbortController();
     void channel.closed.then(() => gone.abort());
-    const counted = countedCross(deps.gateway, { identity, requestId, action: route.action });
+    const unfollow = deps.crossings.follow(requestId);
+    const cross = crossOf(deps.gateway, { identity, requestId, action: route.action });
     try {
       const first = await firstFrame(channel);
       const start = await parseStart(route, first).catch((thrown) => arrived.refuse(thrown, route.action, identity));
-      const { cross } = counted;
       await route.handle({ params, query, start, identity, requestId, cross, signal: gone.signal, channel });
-      if (!counted.crossed()) throw new Error(`${route.path} ended without a crossing`);
+      if (!deps.crossings.crossed(requestId)) throw new Error(`${route.path} ended without a crossing`);
     } catch (thrown) {
       const error = toAppError(thrown);
       if (error.code === 'internal')
@@ -74,8 +76,10 @@ export function createUpgrade(deps: UpgradeDeps) {
         type: 'error',
         error: { code: code as AppError['code'], message, hint, requestId, ...(decisionId ? { decisionId } : {}) },
       });
+    } finally {
+      unfollow();
+      channel.close();
     }
-    channel.close();
   };
 
   return {

@@ -17,12 +17,15 @@ import type { Route } from './route.ts';
 import { createRouter } from './router.ts';
 import { serveRequest } from './serve-request.ts';
 import { createUpgrade } from './serve-websocket.ts';
+import type { CrossingWatch } from './watch-crossings.ts';
 import type { WebSocketRoute } from './websocket-route.ts';
 
 export type ApiDeps = {
   routes: readonly Route[];
   webSocketRoutes?: readonly WebSocketRoute[];
   gateway: Pick<Gateway, 'cross' | 'refuse'>;
+  /** From `watchCrossings`, whose gateway everything that handlers call must use. */
+  crossings: CrossingWatch;
   /** Who a bearer token stands for; throws `unauthenticated` for none and for a wrong one. */
   authenticate: (bearer: string | undefined) => Promise<Identity>;
   database: Database;
@@ -143,7 +146,7 @@ function createHandler(
       return refuse(error, 'api.route', identity);
     }
     const arrived = { request, response, url, route: match.row, pathParams: match.params, identity, requestId };
-    await serveRequest({ gateway: deps.gateway, idempotency, refuse }, arrived);
+    await serveRequest({ gateway: deps.gateway, crossings: deps.crossings, idempotency, refuse }, arrived);
   };
 
   return async (request, response, guard) => {
@@ -151,6 +154,7 @@ function createHandler(
     response.setHeader('x-request-id', requestId);
     response.setHeader('cache-control', 'no-store');
     response.setHeader('x-content-type-options', 'nosniff');
+    const unfollow = deps.crossings.follow(requestId);
     try {
       guardRequest(request, guard);
       await serve(request, response, requestId);
@@ -158,8 +162,12 @@ function createHandler(
       const error = toAppError(thrown);
       if (error.code === 'internal')
         deps.log('error', 'request failed', { requestId, method: request.method, error: error.cause ?? error });
+      // The rest of a body that nobody wants is read away, so that the client sees the answer rather than a reset.
       if (!request.complete) response.shouldKeepAlive = false;
+      if (!request.complete) request.resume();
       sendProblem(response, error, requestId);
+    } finally {
+      unfollow();
     }
   };
 }
