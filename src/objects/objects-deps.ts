@@ -7,7 +7,7 @@ import type { BucketRules } from './bucket.ts';
 
 /** What the use cases of objects are made of. */
 export type ObjectsDeps = {
-  gateway: Pick<Gateway, 'check' | 'cross' | 'system'>;
+  gateway: Pick<Gateway, 'check' | 'cross' | 'refuse' | 'system'>;
   database: Pick<Database, 'read'>;
   vault: BlobVault;
   lineage: Pick<LineageRecorder, 'labelsOf' | 'addLabels'>;

@@ -8,7 +8,6 @@ import {
   attributesOf,
   auditObject,
   keptChecksums,
-  matchChecksums,
   objectError,
   type StoredChecksums,
   type StoredObject,
@@ -17,6 +16,7 @@ import {
 import { insertBlobs, insertContent } from './object-store.ts';
 import type { ObjectsDeps } from './objects-deps.ts';
 import { placeObject } from './place-object.ts';
+import { takeIn } from './take-in.ts';
 import { LARGEST_PART_BYTES } from './upload.ts';
 
 export type PutRequest = WriteRequest & {
@@ -49,14 +49,14 @@ export async function putObject(deps: ObjectsDeps, request: PutRequest): Promise
     },
   };
   await deps.gateway.check(crossing);
-  const { checksums, ...blob } = await deps.vault.write(request.body, {
+  const { checksums, blob } = await takeIn(deps, crossing, request.body, {
+    expectation: request.checksums,
     algorithms: request.checksums?.algorithms ?? [],
     maxBytes: LARGEST_PART_BYTES,
     ...(request.contentLength === undefined ? {} : { contentLength: request.contentLength }),
   });
   let freed: string[] = [];
   try {
-    matchChecksums(checksums, request.checksums?.expected() ?? {});
     const kept = keptChecksums(checksums, request.checksums?.algorithms);
     const answer = await deps.gateway.cross<PutAnswer>({
       ...crossing,

@@ -4,11 +4,12 @@ import { askAboutObject, type Found } from './ask-about-object.ts';
 import { askAboutUpload, type UploadPlace } from './begin-upload.ts';
 import type { Blob } from './blob.ts';
 import type { ChecksumExpectation, Checksums } from './checksum.ts';
-import { auditObject, type Conditions, keptChecksums, matchChecksums, objectError } from './object.ts';
+import { auditObject, type Conditions, keptChecksums, objectError } from './object.ts';
 import { deleteBlobs, insertBlobs, selectContentBlobs } from './object-store.ts';
 import type { ObjectsDeps } from './objects-deps.ts';
 import { readFound, readPieces } from './open-object.ts';
 import { type RangeRequest, resolveRange } from './range.ts';
+import { takeIn } from './take-in.ts';
 import { LARGEST_PART_BYTES, LARGEST_PART_NUMBER, type UploadPart, uploadMissing } from './upload.ts';
 import { insertUploadLabels, selectParts, selectUpload, upsertPart } from './upload-store.ts';
 
@@ -37,14 +38,14 @@ export async function uploadPart(deps: ObjectsDeps, request: PartRequest): Promi
     ...new Set([...(expectation?.algorithms ?? []), ...(upload?.checksumAlgorithm ? [upload.checksumAlgorithm] : [])]),
   ];
   const length = 'copy' in source ? undefined : source.contentLength;
-  const { checksums, ...blob } = await deps.vault.write(body, {
+  const { checksums, blob } = await takeIn(deps, crossing, body, {
+    expectation,
     algorithms,
     maxBytes: LARGEST_PART_BYTES,
     ...(length === undefined ? {} : { contentLength: length }),
   });
   let freed: string[] = [];
   try {
-    matchChecksums(checksums, expectation?.expected() ?? {});
     const kept = keptChecksums(checksums, algorithms).values;
     const answer = await deps.gateway.cross<UploadPart>({
       ...crossing,

@@ -1,0 +1,178 @@
+import { pipeline } from 'node:stream/promises';
+import type { OpenRequest } from '#src/objects/open-object.ts';
+import { isoTime, quoted, setChecksums, setObjectHeaders } from './object-answer.ts';
+import { readAttributes, readPayload, readText, refuseUnkept } from './payload.ts';
+import { readXml } from './read-xml.ts';
+import { wireError } from './s3-error.ts';
+import { readConditions, readRange, type S3Request, wholeNumber } from './s3-request.ts';
+import type { Call } from './s3-route.ts';
+import { parseQuery, uriDecode } from './signature.ts';
+import { xmlDocument } from './xml.ts';
+
+const openRequest = ({ request, caller }: Call): OpenRequest => {
+  const range = readRange(request.headers.get('range'));
+  const conditions = readConditions(request.headers);
+  const partNumber = request.query.has('partNumber') ? wholeNumber(request, 'partNumber', 1, 10_001) : undefined;
+  if (range !== undefined && partNumber !== undefined) {
+    throw wireError('InvalidRequest', 'A range and a part number exclude each other.');
+  }
+  return {
+    ...caller,
+    bucket: request.bucket,
+    key: request.key,
+    ...(range === undefined ? {} : { range }),
+    ...(partNumber === undefined ? {} : { partNumber }),
+    ...(conditions === undefined ? {} : { conditions }),
+  };
+};
+
+/** GetObject. */
+export async function getObject(call: Call): Promise<void> {
+  const object = await call.objects.open(openRequest(call));
+  try {
+    setObjectHeaders(call.response, call.request, object);
+    await pipeline(object.body, call.response);
+  } catch (error) {
+    object.body.destroy();
+    throw error;
+  }
+}
+
+/** HeadObject. */
+export async function headObject(call: Call): Promise<void> {
+  setObjectHeaders(call.response, call.request, await call.objects.head(openRequest(call)));
+  call.response.end();
+}
+
+/** PutObject. */
+export async function putObject(call: Call): Promise<void> {
+  const { request, caller } = call;
+  refuseUnkept(request.headers);
+  const payload = readPayload(call.message, request, call.signing);
+  if (payload.contentLength === undefined && !request.headers.has('transfer-encoding')) {
+    throw wireError('MissingContentLength', 'A write needs the header Content-Length.');
+  }
+  const conditions = readConditions(request.headers);
+  const answer = await call.objects.put({
+    ...caller,
+    ...readAttributes(request),
+    bucket: request.bucket,
+    key: request.key,
+    tags: readTagHeader(request),
+    body: payload.body,
+    checksums: payload.checksums,
+    ...(payload.contentLength === undefined ? {} : { contentLength: payload.contentLength }),
+    ...(conditions === undefined ? {} : { conditions }),
+  });
+  call.response.setHeader('etag', quoted(answer.etag));
+  call.response.setHeader('x-amz-server-side-encryption', 'AES256');
+  setChecksums(call.response, answer.checksums);
+  call.empty(200);
+}
+
+/** DeleteObject. */
+export async function deleteObject(call: Call): Promise<void> {
+  const { request, caller } = call;
+  const conditions = readConditions(request.headers);
+  await call.objects.remove({
+    ...caller,
+    bucket: request.bucket,
+    key: request.key,
+    ...(conditions === undefined ? {} : { conditions }),
+  });
+  call.empty(204);
+}
+
+/** CopyObject. */
+export async function copyObject(call: Call): Promise<void> {
+  const { request, caller } = call;
+  refuseUnkept(request.headers);
+  const source = readCopySource(request);
+  const replaceMetadata = request.headers.get('x-amz-metadata-directive')?.toUpperCase() === 'REPLACE';
+  const replaceTags = request.headers.get('x-amz-tagging-directive')?.toUpperCase() === 'REPLACE';
+  if (source.bucket === request.bucket && source.key === request.key && !replaceMetadata && !replaceTags) {
+    throw wireError(
+      'InvalidRequest',
+      'A copy onto itself changes nothing.',
+      'Replace its metadata, or name another key.',
+    );
+  }
+  const conditions = readConditions(request.headers);
+  const copied = await call.objects.copy({
+    ...caller,
+    ...readAttributes(request),
+    bucket: request.bucket,
+    key: request.key,
+    tags: readTagHeader(request),
+    source,
+    replaceMetadata,
+    replaceTags,
+    ...(conditions === undefined ? {} : { conditions }),
+  });
+  call.xml(xmlDocument('CopyObjectResult', { LastModified: isoTime(copied.modifiedMs), ETag: quoted(copied.etag) }));
+}
+
+/** Where a copy comes from: `/bucket/key` or `bucket/key`, percent-encoded, with its own conditions. */
+export function readCopySource(request: S3Request) {
+  const header = request.headers.get('x-amz-copy-source') ?? '';
+  const [path = '', query = ''] = header.split('?');
+  const version = new Map(parseQuery(query)).get('versionId');
+  if (version !== undefined && version !== 'null') throw wireError('NotImplemented', 'Objects have no versions here.');
+  const decoded = uriDecode(path).replace(/^\//, '');
+  const slash = decoded.indexOf('/');
+  if (slash < 1 || slash === decoded.length - 1) {
+    throw wireError('InvalidArgument', 'x-amz-copy-source is BUCKET/KEY.');
+  }
+  const conditions = readConditions(request.headers, 'x-amz-copy-source-');
+  return {
+    bucket: decoded.slice(0, slash),
+    key: decoded.slice(slash + 1),
+    ...(conditions === undefined ? {} : { conditions }),
+  };
+}
+
+/** GetObjectTagging. */
+export async function getTags(call: Call): Promise<void> {
+  const { request, caller } = call;
+  const object = await call.objects.head({ ...caller, bucket: request.bucket, key: request.key });
+  const tags = Object.entries(object.tags).map(([Key, Value]) => ({ Key, Value }));
+  call.xml(xmlDocument('Tagging', { TagSet: { Tag: tags } }));
+}
+
+/** PutObjectTagging. */
+export async function putTags(call: Call): Promise<void> {
+  const { request, caller } = call;
+  const tagging = readXml(await readText(call.message, request, call.signing), 'Tagging');
+  const pairs = tagging.children('TagSet').flatMap((set) => set.children('Tag'));
+  const tags = Object.fromEntries(pairs.map((tag) => [tag.first('Key') ?? '', tag.first('Value') ?? '']));
+  if (Object.keys(tags).length < pairs.length) throw wireError('InvalidTag', 'A tag is named twice.');
+  await call.objects.tag({ ...caller, bucket: request.bucket, key: request.key, tags });
+  call.empty(200);
+}
+
+/** DeleteObjectTagging. */
+export async function deleteTags(call: Call): Promise<void> {
+  const { request, caller } = call;
+  await call.objects.tag({ ...caller, bucket: request.bucket, key: request.key, tags: {} });
+  call.empty(204);
+}
+
+/** GetObjectAcl: the owner has all rights, and policy decides about everybody else. */
+export async function getObjectAcl(call: Call): Promise<void> {
+  const { request, caller } = call;
+  const object = await call.objects.head({ ...caller, bucket: request.bucket, key: request.key });
+  call.xml(aclXml(object.owner));
+}
+
+export function aclXml(owner: string): string {
+  const grantee = `<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser">`;
+  const text = xmlDocument('AccessControlPolicy', {
+    Owner: { ID: owner, DisplayName: owner },
+    AccessControlList: { Grant: { Grantee: { ID: owner, DisplayName: owner }, Permission: 'FULL_CONTROL' } },
+  });
+  return text.replace('<Grantee>', grantee);
+}
+
+function readTagHeader(request: S3Request): Record<string, string> {
+  return Object.fromEntries(parseQuery(request.headers.get('x-amz-tagging') ?? ''));
+}

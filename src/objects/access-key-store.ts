@@ -1,0 +1,52 @@
+import type { Envelope } from '#kernel/envelope.ts';
+import { type Reader, sql, type Tx } from '#kernel/sql.ts';
+import type { AccessKey } from './access-key.ts';
+
+type AccessKeyRow = {
+  access_key_id: string;
+  key_name: string;
+  key_version: number;
+  wrapped: Uint8Array;
+  sealed: Uint8Array;
+  identity: string;
+  sandbox_id: string | null;
+  read_only: number;
+  created_ms: number;
+  expires_ms: number;
+};
+
+/** Adds a key pair, its secret sealed. */
+export async function insertAccessKey(tx: Tx, key: AccessKey, secret: Envelope): Promise<void> {
+  await tx.run(sql`insert into access_keys (access_key_id, key_name, key_version, wrapped, sealed, identity, sandbox_id, read_only, created_ms, expires_ms)
+    values (${key.accessKeyId}, ${secret.keyName}, ${secret.keyVersion}, ${secret.wrapped}, ${secret.sealed}, ${JSON.stringify(key.identity)},
+      ${key.sandboxId ?? null}, ${key.readOnly ? 1 : 0}, ${key.createdMs}, ${key.expiresMs})`);
+}
+
+/** A key pair with its sealed secret. */
+export async function selectAccessKey(
+  reader: Reader,
+  accessKeyId: string,
+): Promise<{ key: AccessKey; secret: Envelope } | undefined> {
+  const row = await reader.get<AccessKeyRow>(sql`select * from access_keys where access_key_id = ${accessKeyId}`);
+  if (row === undefined) return undefined;
+  const key: AccessKey = {
+    accessKeyId: row.access_key_id,
+    identity: JSON.parse(row.identity),
+    sandboxId: row.sandbox_id ?? undefined,
+    readOnly: row.read_only === 1,
+    createdMs: row.created_ms,
+    expiresMs: row.expires_ms,
+  };
+  const secret = { keyName: row.key_name, keyVersion: row.key_version, wrapped: row.wrapped, sealed: row.sealed };
+  return { key, secret };
+}
+
+/** Removes the key pairs of a sandbox. */
+export async function deleteAccessKeysOf(tx: Tx, sandboxId: string): Promise<number> {
+  return tx.run(sql`delete from access_keys where sandbox_id = ${sandboxId}`);
+}
+
+/** Removes one key pair. */
+export async function deleteAccessKey(tx: Tx, accessKeyId: string): Promise<number> {
+  return tx.run(sql`delete from access_keys where access_key_id = ${accessKeyId}`);
+}
