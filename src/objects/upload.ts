@@ -38,11 +38,10 @@ export const uploadMissing = () =>
 export function choseParts(parts: readonly UploadPart[], named: readonly NamedPart[]): UploadPart[] {
   if (named.length === 0) throw objectError('invalid', 'partList', 'An upload is completed with at least one part.');
   const byNumber = new Map(parts.map((part) => [part.partNumber, part]));
+  if (named.some((one, index) => index > 0 && (named[index - 1]?.partNumber ?? 0) >= one.partNumber)) {
+    throw objectError('invalid', 'partOrder', 'Parts are named in ascending order, each once.');
+  }
   return named.map((wanted, index) => {
-    const before = named[index - 1];
-    if (before !== undefined && before.partNumber >= wanted.partNumber) {
-      throw objectError('invalid', 'partOrder', 'Parts are named in ascending order, each once.');
-    }
     const part = byNumber.get(wanted.partNumber);
     const sums = Object.entries(wanted.checksums ?? {});
     const same = sums.every(([algorithm, value]) => {

@@ -29,8 +29,9 @@ assert fs.cat(["frames/many/1", "frames/many/2"]) == {"frames/many/1": b"1", "fr
 try:
     fs.pipe_file("frames/many/1", b"again", mode="create")
     raise AssertionError("an existing file was overwritten")
-except FileExistsError:
-    pass
+except OSError as error:
+    assert "If-None-Match" in str(error)
+assert fs.cat("frames/many/1") == b"1"
 fs.rm("frames", recursive=True)
 assert not fs.exists("frames")
 try:

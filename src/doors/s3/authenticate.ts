@@ -31,6 +31,7 @@ export async function authenticate(deps: Deps, exchange: Exchange, request: S3Re
   }
   const found = await verified(deps, request, false);
   if (found === undefined) {
+    if (request.query.has('AWSAccessKeyId')) throw oldSignature();
     throw wireError(
       'AccessDenied',
       'Requests from outside of sandboxes are signed.',
@@ -59,6 +60,13 @@ async function verified(deps: Deps, request: S3Request, lenient: boolean): Promi
   const signing = signed ? chunkSigning(credential, key) : undefined;
   return { identity: found.key.identity, readOnly: found.key.readOnly, signing };
 }
+
+const oldSignature = () =>
+  wireError(
+    'AccessDenied',
+    'This URL is signed with Signature Version 2, which is not accepted.',
+    'Presign with Signature Version 4 (in boto3: Config(signature_version="s3v4")).',
+  );
 
 /** In a sandbox a signature that cannot even be read is that of some unknown key. */
 function readLeniently(request: S3Request, lenient: boolean): Credential | undefined {

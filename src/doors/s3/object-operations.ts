@@ -34,6 +34,8 @@ export async function getObject(call: Call): Promise<void> {
     await pipeline(object.body, call.response);
   } catch (error) {
     object.body.destroy();
+    // A client that has seen enough just goes away.
+    if (error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE') return;
     throw error;
   }
 }
