@@ -1,0 +1,152 @@
+"""One connection of the host: frames in, frames out, and the operation that the first frame asks for."""
+
+import json
+import struct
+
+import files
+import ports
+
+LARGEST_FRAME = 256 * 1024
+HIGH_WATER = 512 * 1024
+
+
+class Connection:
+    def __init__(self, loop, sock, execs, warm):
+        self.loop, self.sock, self.execs, self.warm = loop, sock, execs, warm
+        sock.setblocking(False)
+        self._in = bytearray()
+        self._out = bytearray()
+        self._reading = True
+        self._ending = False
+        self.closed = False
+        self.on_data = None
+        self.on_control = None
+        self.on_drain = lambda: None
+        self.on_lost = lambda: None
+        self._watch()
+
+    def send(self, kind, payload):
+        """Queues a frame; false asks the sender to wait for `on_drain`."""
+        if not self.closed:
+            self._out += kind + struct.pack(">I", len(payload)) + payload
+            self._flush()
+        return len(self._out) < HIGH_WATER
+
+    def reply(self, value):
+        self.send(b"J", json.dumps(value).encode())
+
+    def fail(self, code, message):
+        self.reply({"error": {"code": code, "message": str(message)[:1000]}})
+        self.end()
+
+    def end(self):
+        """Closes once all is sent."""
+        self._ending = True
+        self._flush()
+
+    def pause(self, paused):
+        """Stops or goes on to read from the host: back-pressure for standard input and files."""
+        self._reading = not paused
+        if not paused:
+            self._parse()
+        self._watch()
+
+    def lost(self):
+        if self.closed:
+            return
+        self.closed = True
+        self.loop.watch(self.sock)
+        self.sock.close()
+        self._out.clear()
+        self.on_lost()
+
+    def _watch(self):
+        if not self.closed:
+            self.loop.watch(self.sock, read=self._receive if self._reading else None, write=self._flush if self._out else None)
+
+    def _flush(self):
+        if self.closed:
+            return
+        waiting = len(self._out) >= HIGH_WATER
+        try:
+            while self._out:
+                sent = self.sock.send(memoryview(self._out)[: 256 * 1024])
+                del self._out[:sent]
+        except BlockingIOError:
+            pass
+        except OSError:
+            return self.lost()
+        if self._ending and not self._out:
+            return self.lost()
+        self._watch()
+        if waiting and len(self._out) < HIGH_WATER:
+            self.on_drain()
+
+    def _receive(self):
+        try:
+            received = self.sock.recv(256 * 1024)
+        except BlockingIOError:
+            return
+        except OSError:
+            received = b""
+        if not received:
+            return self.lost()
+        self._in += received
+        self._parse()
+
+    def _parse(self):
+        while self._reading and not self.closed and len(self._in) >= 5:
+            (length,) = struct.unpack(">I", self._in[1:5])
+            if length > LARGEST_FRAME:
+                return self.lost()
+            if len(self._in) < 5 + length:
+                return
+            kind, payload = bytes(self._in[:1]), bytes(self._in[5 : 5 + length])
+            del self._in[: 5 + length]
+            self._frame(kind, payload)
+
+    def _frame(self, kind, payload):
+        if kind == b"I" and self.on_data:
+            return self.on_data(payload)
+        if kind != b"J":
+            return self.lost()
+        message = json.loads(payload)
+        if self.on_control:
+            return self.on_control(message)
+        self.on_control = lambda _: self.lost()
+        operation = OPERATIONS.get(message.get("op"))
+        if operation is None:
+            return self.fail("EINVAL", "no such operation")
+        try:
+            operation(self, message)
+        except OSError as error:
+            self.fail(files.code_of(error), error.strerror or error)
+        except Exception as error:  # a request that the agent does not understand must not end it
+            self.fail("EINVAL", error)
+
+
+def _hello(connection, _message):
+    connection.reply({"ok": {"protocol": 1}})
+    connection.end()
+
+
+def _activity(connection, _message):
+    connection.reply({"ok": connection.execs.activity()})
+    connection.end()
+
+
+def _shutdown(connection, message):
+    connection.reply({"ok": True})
+    connection.end()
+    connection.execs.shutdown(message.get("graceMs", 2000) / 1000)
+
+
+OPERATIONS = {
+    "hello": _hello,
+    "activity": _activity,
+    "shutdown": _shutdown,
+    "exec": lambda connection, message: connection.execs.start(connection, message),
+    "python": lambda connection, message: connection.warm.run(connection, message),
+    "port": ports.connect,
+    **files.OPERATIONS,
+}

@@ -1,0 +1,108 @@
+"""The warm interpreter: a process of the environment's Python with the slow imports done, which forks for every call."""
+
+import json
+import os
+import socket
+import subprocess
+
+from execs import Running
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class WarmInterpreter:
+    def __init__(self, loop, execs, python, imports):
+        self.loop, self.execs, self.python, self.imports = loop, execs, python, imports
+        self._channel = None
+        self._waiting = []
+        self._calls = {}
+        self._number = 0
+
+    def start(self):
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        command = [self.python, "-u", os.path.join(HERE, "zygote.py"), str(theirs.fileno()), json.dumps(self.imports)]
+        theirs.set_inheritable(True)
+        try:
+            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, close_fds=False, cwd="/")
+        except OSError:
+            ours.close()
+            return
+        finally:
+            theirs.close()
+        child.returncode = 0
+        ours.setblocking(False)
+        self._channel = ours
+        self.loop.watch(ours, read=self._receive)
+
+    def run(self, connection, request):
+        source = bytearray()
+
+        def data(payload):
+            if payload:
+                source.extend(payload)
+                return
+            self._begin(connection, request, bytes(source))
+
+        connection.on_data = data
+        connection.on_control = lambda _: None
+        connection.reply({"ready": True})
+
+    def _begin(self, connection, request, source):
+        if self._channel is None:
+            self.start()
+        if self._channel is None:
+            return connection.fail("ENOENT", f"{self.python} cannot be started")
+        self._number += 1
+        mark = self.execs.mark()
+        running = Running(self.execs, connection, request, mark)
+        (in_r, in_w), (out_r, out_w), (err_r, err_w) = os.pipe(), os.pipe(), os.pipe()
+        code = os.memfd_create("source")
+        os.write(code, source)
+        os.lseek(code, 0, os.SEEK_SET)
+        call = {"call": self._number, "name": request.get("name") or "<python>", "env": {**(request.get("env") or {}), "FUMEHOOD_EXEC": mark}, "cwd": request.get("cwd")}
+        descriptors = [in_r, out_w, err_w, code]
+        self._calls[self._number] = running
+        try:
+            socket.send_fds(self._channel, [json.dumps(call).encode()], descriptors)
+        except OSError as error:
+            self._calls.pop(self._number)
+            for number in (in_w, out_r, err_r):
+                os.close(number)
+            return connection.fail("EIO", error)
+        finally:
+            for number in descriptors:
+                os.close(number)
+        running.adopt(in_w, {out_r: b"O", err_r: b"E"})
+
+    def _receive(self):
+        try:
+            data = self._channel.recv(64 * 1024)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            return self._gone()
+        message = json.loads(data)
+        running = self._calls.get(message["call"])
+        if running is None:
+            return
+        if "pid" in message:
+            running.pid = message["pid"]
+            self.execs.by_pid[running.pid] = running
+            running.connection.reply({"started": running.pid})
+            running.begin()
+        else:
+            self._calls.pop(message["call"])
+            self.execs.ended(running.pid, message["status"])
+
+    def _gone(self):
+        """It died (out of memory, or ended by the user's own code): calls fail, the next one starts it anew."""
+        self.loop.watch(self._channel)
+        self._channel.close()
+        self._channel = None
+        for running in self._calls.values():
+            self.execs.by_pid.pop(running.pid, None)
+            running.kill(9)
+            running.finish(9)
+        self._calls.clear()

@@ -1,0 +1,187 @@
+/** File operations through the agent. Names and numbers that come back are bounded and typed. */
+import { Readable } from 'node:stream';
+import { AppError } from '#kernel/errors.ts';
+import type { FileChange, FileInfo, Files } from '../driver.ts';
+import { reportedError } from './exec.ts';
+import { agentFault } from './frames.ts';
+import { type Dial, openWire, type Wire } from './wire.ts';
+
+const SILENCE_MS = 60_000;
+const MOST_ENTRIES = 100_000;
+
+export function createFiles(dial: Dial): Files {
+  return {
+    read: (path) => readFile(dial, path),
+    write: (path, content, options) => writeFile(dial, path, content, options?.mode),
+    list: (path) => listFolder(dial, path),
+    stat: async (path) => fileInfo(await ask(dial, { op: 'stat', path })),
+    remove: async (path, options) =>
+      void (await ask(dial, { op: 'remove', path, recursive: options?.recursive === true })),
+    makeDirectory: async (path) => void (await ask(dial, { op: 'mkdir', path })),
+    watch: (path, onChange) => watchFolder(dial, path, onChange),
+  };
+}
+
+/** One request, one answer: what stands under `ok`. */
+export function ask(
+  dial: Dial,
+  request: Record<string, unknown>,
+  onPart: (part: unknown) => void = () => undefined,
+): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const finish = (act: () => void): void => {
+      clearTimeout(timer);
+      wire.close();
+      act();
+    };
+    const timer = setTimeout(
+      () => finish(() => reject(new AppError('timeout', "The sandbox's agent did not answer in time."))),
+      SILENCE_MS,
+    );
+    const wire: Wire = openWire(dial, request, {
+      onEnd: (fault) => finish(() => reject(fault)),
+      onJson: (message) => {
+        if ('part' in message) onPart(message.part);
+        else if ('ok' in message) finish(() => resolve(message.ok));
+        else if ('error' in message) finish(() => reject(reportedError(message.error)));
+        else throw agentFault('an answer out of turn');
+      },
+    });
+  });
+}
+
+const KINDS: ReadonlySet<unknown> = new Set(['file', 'directory', 'symlink', 'other']);
+
+function fileInfo(value: unknown): FileInfo {
+  const { name, kind, sizeBytes, mode, modifiedMs } =
+    typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  const whole = (number: unknown): number => {
+    if (typeof number !== 'number' || !Number.isSafeInteger(number)) throw agentFault('a file that cannot be');
+    return number;
+  };
+  if (typeof name !== 'string' || name.length > 4096 || !KINDS.has(kind)) throw agentFault('a file that cannot be');
+  return {
+    name,
+    kind: kind as FileInfo['kind'],
+    sizeBytes: Math.max(0, whole(sizeBytes)),
+    mode: whole(mode) & 0o7777,
+    modifiedMs: whole(modifiedMs),
+  };
+}
+
+async function listFolder(dial: Dial, path: string): Promise<FileInfo[]> {
+  const infos: FileInfo[] = [];
+  await ask(dial, { op: 'list', path }, (part) => {
+    if (!Array.isArray(part) || infos.length + part.length > MOST_ENTRIES) throw agentFault('a list that is too long');
+    infos.push(...part.map(fileInfo));
+  });
+  return infos;
+}
+
+function readFile(dial: Dial, path: string): Promise<Readable> {
+  return new Promise((resolve, reject) => {
+    let opened = false;
+    let ended = false;
+    const content = new Readable({
+      read: () => wire.resume(),
+      destroy: (error, done) => {
+        wire.close();
+        done(error);
+      },
+      highWaterMark: 256 * 1024,
+    });
+    const open = (): void => {
+      if (!opened) resolve(content);
+      opened = true;
+    };
+    const fail = (fault: AppError): void => {
+      if (ended) return;
+      ended = true;
+      if (opened) content.destroy(fault);
+      else reject(fault);
+    };
+    const wire: Wire = openWire(
+      dial,
+      { op: 'read', path },
+      {
+        onData: (_type, bytes) => {
+          open();
+          if (bytes.length > 0) return content.push(bytes);
+          ended = true;
+          content.push(null);
+          return true;
+        },
+        onJson: (message) => {
+          if ('error' in message) fail(reportedError(message.error));
+          else if (message.ok !== true || !ended) throw agentFault('an answer out of turn');
+        },
+        onEnd: fail,
+      },
+    );
+  });
+}
+
+function writeFile(
+  dial: Dial,
+  path: string,
+  content: Readable,
+  mode: number | undefined,
+): Promise<{ sizeBytes: number }> {
+  return new Promise((resolve, reject) => {
+    const finish = (act: () => void): void => {
+      wire.close();
+      act();
+    };
+    const wire: Wire = openWire(
+      dial,
+      { op: 'write', path, mode },
+      {
+        onEnd: (fault) => finish(() => reject(fault)),
+        onJson: (message) => {
+          if (message.ready === true) void pump(content, wire, (error) => finish(() => reject(error)));
+          else if ('error' in message) finish(() => reject(reportedError(message.error)));
+          else if (typeof message.ok === 'object' && message.ok !== null) {
+            const { sizeBytes } = message.ok as Record<string, unknown>;
+            if (typeof sizeBytes !== 'number' || !Number.isSafeInteger(sizeBytes))
+              throw agentFault('a size that cannot be');
+            finish(() => resolve({ sizeBytes }));
+          } else throw agentFault('an answer out of turn');
+        },
+      },
+    );
+  });
+}
+
+/** Sends a stream; when it breaks, the half file is given up with the connection. */
+async function pump(content: Readable, wire: Wire, onError: (error: unknown) => void): Promise<void> {
+  try {
+    for await (const chunk of content) await new Promise<void>((done) => wire.input(chunk as Buffer, done));
+    wire.input(Buffer.alloc(0), () => undefined);
+  } catch (error) {
+    onError(error);
+  }
+}
+
+function watchFolder(dial: Dial, path: string, onChange: (change: FileChange) => void): Promise<() => void> {
+  return new Promise((resolve, reject) => {
+    const wire: Wire = openWire(
+      dial,
+      { op: 'watch', path },
+      {
+        onEnd: reject,
+        onJson: (message) => {
+          if (message.ready === true) resolve(() => wire.close());
+          else if ('error' in message) reject(reportedError(message.error));
+          else onChange(fileChange(message.change));
+        },
+      },
+    );
+  });
+}
+
+function fileChange(value: unknown): FileChange {
+  const { path, kind } = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  if (typeof path !== 'string' || path.length > 8192) throw agentFault('a change that cannot be');
+  if (kind !== 'created' && kind !== 'modified' && kind !== 'deleted') throw agentFault('a change that cannot be');
+  return { path, kind };
+}

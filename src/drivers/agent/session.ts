@@ -1,0 +1,66 @@
+import { Duplex } from 'node:stream';
+import type { Session } from '../driver.ts';
+import { reportedError, startExec, startPython } from './exec.ts';
+import { ask, createFiles } from './files.ts';
+import { agentFault } from './frames.ts';
+import { type Dial, openWire, type Wire } from './wire.ts';
+
+const PROTOCOL = 1;
+
+/** All that can be done inside a sandbox, over connections that `dial` makes to its agent. */
+export function createSession(dial: Dial): Session {
+  return {
+    exec: (options) => startExec(dial, options),
+    runPython: (options) => startPython(dial, options),
+    files: createFiles(dial),
+    connectPort: (port) => connectPort(dial, port),
+    activity: async () => {
+      const { running, idleMs } = ((await ask(dial, { op: 'activity' })) ?? {}) as Record<string, unknown>;
+      if (typeof running !== 'number' || typeof idleMs !== 'number') throw agentFault('an activity that cannot be');
+      return { runningExecs: running, idleMs };
+    },
+  };
+}
+
+/** Whether an agent of this protocol answers. */
+export async function greetAgent(dial: Dial): Promise<void> {
+  const hello = (await ask(dial, { op: 'hello' })) as Record<string, unknown>;
+  if (hello?.protocol !== PROTOCOL) throw agentFault('another version of the protocol');
+}
+
+/** Asks the agent to end everything, itself last. */
+export async function shutDownAgent(dial: Dial, graceMs: number): Promise<void> {
+  await ask(dial, { op: 'shutdown', graceMs });
+}
+
+function connectPort(dial: Dial, port: number): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    let ready = false;
+    const stream = new Duplex({
+      read: () => wire.resume(),
+      write: (chunk: Buffer, _encoding, done) => wire.input(chunk, () => done()),
+      final: (done) => wire.input(Buffer.alloc(0), () => done()),
+      destroy: (error, done) => {
+        wire.close();
+        done(error);
+      },
+    });
+    const wire: Wire = openWire(
+      dial,
+      { op: 'port', port },
+      {
+        onData: (_type, bytes) => stream.push(bytes.length === 0 ? null : bytes),
+        onJson: (message) => {
+          if ('error' in message) return reject(reportedError(message.error));
+          if (message.ready !== true || ready) throw agentFault('an answer out of turn');
+          ready = true;
+          resolve(stream);
+        },
+        onEnd: (fault) => {
+          if (ready) stream.destroy(stream.readableEnded ? undefined : fault);
+          else reject(fault);
+        },
+      },
+    );
+  });
+}

@@ -1,0 +1,117 @@
+/** One connection to an agent: frames with back-pressure in both directions, and one end, however it comes. */
+import { connect, type Socket } from 'node:net';
+import { AppError } from '#kernel/errors.ts';
+import {
+  agentFault,
+  createFrameReader,
+  decodeJson,
+  encodeFrame,
+  encodeJson,
+  FRAME_TYPES,
+  type Frame,
+} from './frames.ts';
+
+export type WireHandlers = {
+  onJson(message: Record<string, unknown>): void;
+  /** Bytes of output or error; empty: the end of that stream. False asks to pause until `resume`. */
+  onData?(type: number, bytes: Buffer): boolean;
+  /** The connection is over; `fault` unless the operation had ended it by itself. */
+  onEnd(fault: AppError): void;
+};
+
+export type Wire = {
+  json(value: unknown): void;
+  /** Sends input; calls back when more may be sent. */
+  input(bytes: Buffer, done: () => void): void;
+  resume(): void;
+  /** Ends for good; no handler is called afterwards. */
+  close(): void;
+};
+
+export type Dial = () => Socket;
+
+/** A dial for a Unix socket on this host. */
+export const dialPath =
+  (path: string): Dial =>
+  () =>
+    connect({ path, allowHalfOpen: false });
+
+/** Opens a connection, sends the request and hands over what comes. */
+export function openWire(dial: Dial, request: Record<string, unknown>, handlers: WireHandlers): Wire {
+  const socket = dial();
+  const readFrames = createFrameReader();
+  let over = false;
+  let queued: Frame[] = [];
+  let paused = false;
+  const end = (fault: AppError): void => {
+    if (over) return;
+    over = true;
+    socket.destroy();
+    handlers.onEnd(fault);
+  };
+  const drain = (): void => {
+    while (!paused && !over) {
+      const frame = queued.shift();
+      if (frame === undefined) break;
+      if (frame.type === FRAME_TYPES.json) handlers.onJson(decodeJson(frame.payload));
+      else if (handlers.onData === undefined) throw agentFault('bytes where none are due');
+      else paused = !handlers.onData(frame.type, frame.payload);
+    }
+    if (!over && !paused) socket.resume();
+  };
+  const guarded = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      end(error instanceof AppError ? error : agentFault('an answer that makes no sense', error));
+    }
+  };
+  socket.on('data', (chunk: Buffer) =>
+    guarded(() => {
+      queued = queued.concat(readFrames(chunk));
+      socket.pause();
+      drain();
+    }),
+  );
+  socket.on('error', (error) => end(goneError(error)));
+  socket.on('close', () => end(goneError()));
+  socket.write(encodeJson(request));
+  return {
+    json: (value) => void (over || socket.write(encodeJson(value))),
+    input: (bytes, done) => {
+      if (over) return done();
+      sendInput(socket, bytes, done);
+    },
+    resume: () => {
+      if (!paused) return;
+      paused = false;
+      guarded(drain);
+    },
+    close: () => {
+      over = true;
+      socket.destroy();
+    },
+  };
+}
+
+const INPUT_CHUNK_BYTES = 128 * 1024;
+
+function sendInput(socket: Socket, bytes: Buffer, done: () => void): void {
+  if (bytes.length === 0) {
+    socket.write(encodeFrame(FRAME_TYPES.input, bytes), () => done());
+    return;
+  }
+  let left = Math.ceil(bytes.length / INPUT_CHUNK_BYTES);
+  for (let at = 0; at < bytes.length; at += INPUT_CHUNK_BYTES) {
+    socket.write(encodeFrame(FRAME_TYPES.input, bytes.subarray(at, at + INPUT_CHUNK_BYTES)), () => {
+      left -= 1;
+      if (left === 0) done();
+    });
+  }
+}
+
+const goneError = (cause?: unknown): AppError =>
+  new AppError('unavailable', 'The sandbox ended, or its agent does not answer.', {
+    details: { hint: 'See "fumehood sandbox get" for its state.' },
+    ...(cause === undefined ? {} : { cause }),
+  });
