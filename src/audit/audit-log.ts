@@ -32,10 +32,8 @@ export async function openAuditLog(deps: { database: Database; signer: Signer; c
     append: async (tx, drafts) => {
       if (drafts.length === 0) return { commit: () => undefined, rollback: () => undefined };
       await lockLog(tx);
-      const base =
-        tx.engine === 'postgres' && (await selectSize(tx)) !== frontier.size
-          ? await loadVerified(tx, deps.signer)
-          : frontier;
+      // Another process may have moved the log, or a commit that seemed to fail may have been made after all.
+      const base = (await selectSize(tx)) === frontier.size ? frontier : await loadVerified(tx, deps.signer);
       const next = await write(tx, base, drafts, deps);
       return {
         commit: () => {
@@ -58,13 +56,13 @@ async function write(
   const subtrees: { level: number; position: number; hash: Buffer }[] = [];
   const entries = drafts.map((draft) => {
     const seq = frontier.size;
-    const { leaf, opening } = sealEntry(draft, seq);
+    const { leaf, openings } = sealEntry(draft, seq);
     const hash = leafHash(leaf);
     frontier = appendLeaf(frontier, hash, ({ height, position, hash: subtree }) => {
       const level = storedLevel(height);
       if (level !== undefined) subtrees.push({ level, position, hash: subtree });
     });
-    return { row: { seq, leaf, leafHash: hash, opening }, draft };
+    return { row: { seq, leaf, leafHash: hash, openings }, draft };
   });
   await insertEntries(tx, entries);
   await insertSubtrees(tx, subtrees);

@@ -4,8 +4,9 @@ import type { Database } from '#kernel/sql.ts';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from '#src/http/page.ts';
 import { type Route, route } from '#src/http/route.ts';
 import type { Question } from '#src/policies/decision.ts';
-import { erasePersonal, selectEntries, selectEntryRows, selectLatestCheckpoint } from './audit-store.ts';
+import { selectEntries, selectEntryRows, selectLatestCheckpoint } from './audit-store.ts';
 import { type EntryView, viewEntry } from './entry.ts';
+import { erasePersonal } from './erase-personal.ts';
 import { proveEntry } from './prove-entry.ts';
 import { encodeBundle } from './tiles.ts';
 import { verifyLog } from './verify-log.ts';
@@ -104,7 +105,7 @@ function readRoutes(): Route[] {
         });
         const items: EntryView[] = rows
           .slice(0, limit)
-          .map((row) => viewEntry(row.leaf, row.opening, row.leafHash.toString('hex')));
+          .map((row) => viewEntry(row.leaf, row.openings, row.leafHash.toString('hex')));
         const last = items.at(-1);
         return { items, next: rows.length > limit && last !== undefined ? encodeCursor([last.seq]) : null };
       },
@@ -124,7 +125,7 @@ function readRoutes(): Route[] {
           act: async (tx) => {
             const [row] = await selectEntryRows(tx, params.seq, params.seq + 1);
             if (row === undefined) throw new AppError('not_found', `The audit log has no entry ${params.seq}.`);
-            return viewEntry(row.leaf, row.opening, row.leafHash.toString('hex'));
+            return viewEntry(row.leaf, row.openings, row.leafHash.toString('hex'));
           },
         }),
     }),
@@ -234,15 +235,17 @@ function eraseRoute(): Route {
     resource: 'audit',
     summary: "Erase a person's name from all entries; every proof stays valid",
     params: z.object({ user: z.string().min(1).max(200) }),
-    response: z.object({ erased: z.number() }),
+    response: z.object({ asActor: z.number(), asObject: z.number() }),
     handle: ({ params, cross }) =>
       cross({
-        object: { kind: 'user', id: params.user },
-        ask: asked('audit.erase', params.user),
+        // The entry about it must not name who is forgotten.
+        object: { kind: 'audit', id: 'personal' },
+        ask: asked('audit.erase', 'personal'),
         act: async (tx, crossing) => {
-          const erased = await erasePersonal(tx, params.user);
-          crossing.detail('entries', erased);
-          return { erased };
+          const { asActor, asObject } = await erasePersonal(tx, params.user);
+          crossing.detail('asActor', asActor);
+          crossing.detail('asObject', asObject);
+          return { asActor, asObject };
         },
       }),
   });

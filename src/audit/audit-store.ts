@@ -1,25 +1,31 @@
 import { joinSql, type Reader, type Row, rawSql, sql, type Tx } from '#kernel/sql.ts';
-import type { EntryDraft, Opening } from './entry.ts';
+import { type EntryDraft, type Opening, type Openings, peopleOf } from './entry.ts';
 
-export type EntryRow = { seq: number; leaf: string; leafHash: Buffer; opening: Opening | null };
+export type EntryRow = { seq: number; leaf: string; leafHash: Buffer; openings: Openings };
 
 type StoredRow = Row & {
   seq: number;
   leaf: string;
   leaf_hash: Uint8Array;
-  salt: string | null;
-  personal: string | null;
+  actor_opening: string | null;
+  object_opening: string | null;
 };
 
 const fromRow = (row: StoredRow): EntryRow => ({
   seq: row.seq,
   leaf: row.leaf,
   leafHash: Buffer.from(row.leaf_hash),
-  opening:
-    row.salt === null || row.personal === null
-      ? null
-      : { salt: row.salt, values: JSON.parse(row.personal) as Record<string, string> },
+  openings: {
+    ...(row.actor_opening !== null && { actor: JSON.parse(row.actor_opening) as Opening }),
+    ...(row.object_opening !== null && { object: JSON.parse(row.object_opening) as Opening }),
+  },
 });
+
+/** PostgreSQL's text has no NUL; the leaf, where it stands escaped, keeps it. */
+const searchable = (text: string): string => text.replaceAll('\0', '');
+
+const openingText = (opening: Opening | undefined): string | null =>
+  opening === undefined ? null : JSON.stringify(opening);
 
 /** PostgreSQL: only one process appends at a time. The lock ends with the transaction. */
 export async function lockLog(tx: Tx): Promise<void> {
@@ -38,12 +44,12 @@ const ROWS_A_STATEMENT = 50;
 export async function insertEntries(tx: Tx, entries: { row: EntryRow; draft: EntryDraft }[]): Promise<void> {
   for (let start = 0; start < entries.length; start += ROWS_A_STATEMENT) {
     const rows = entries.slice(start, start + ROWS_A_STATEMENT).map(({ row, draft }) => {
-      const { opening } = row;
-      return sql`(${row.seq}, ${row.leaf}, ${row.leafHash}, ${opening?.salt ?? null}, ${opening === null ? null : JSON.stringify(opening.values)},
-        ${draft.actor.user ?? null}, ${draft.time}, ${draft.actor.type === 'user' ? '' : draft.actor.id}, ${draft.action},
-        ${draft.object.kind}, ${opening?.values['object.id'] === undefined ? draft.object.id : ''}, ${draft.outcome}, ${draft.requestId})`;
+      const people = peopleOf(draft);
+      return sql`(${row.seq}, ${row.leaf}, ${row.leafHash}, ${openingText(row.openings.actor)}, ${openingText(row.openings.object)},
+        ${people.actor}, ${people.object}, ${draft.time}, ${draft.actor.type === 'user' ? '' : draft.actor.id}, ${draft.action},
+        ${draft.object.kind}, ${people.object === null ? searchable(draft.object.id) : ''}, ${draft.outcome}, ${searchable(draft.requestId)})`;
     });
-    await tx.run(sql`insert into audit_entries (seq, leaf, leaf_hash, salt, personal, actor_user, time_ms, actor_id, action, object_kind, object_id, outcome, request_id)
+    await tx.run(sql`insert into audit_entries (seq, leaf, leaf_hash, actor_opening, object_opening, actor_user, object_user, time_ms, actor_id, action, object_kind, object_id, outcome, request_id)
       values ${joinSql(rows, ', ')}`);
   }
 }
@@ -89,7 +95,7 @@ export async function selectCheckpoints(
 /** Entries `from` to `to` (exclusive) with all that is stored of them. */
 export async function selectEntryRows(reader: Reader, from: number, to: number): Promise<EntryRow[]> {
   const rows = await reader.all<StoredRow>(
-    sql`select seq, leaf, leaf_hash, salt, personal from audit_entries where seq >= ${from} and seq < ${to} order by seq`,
+    sql`select seq, leaf, leaf_hash, actor_opening, object_opening from audit_entries where seq >= ${from} and seq < ${to} order by seq`,
   );
   return rows.map(fromRow);
 }
@@ -135,7 +141,9 @@ export async function selectEntries(
   if (filter.object !== undefined) {
     const [kind = '', ...id] = filter.object.split(':');
     conditions.push(
-      id.length > 0 ? sql`object_kind = ${kind} and object_id = ${id.join(':')}` : sql`object_kind = ${kind}`,
+      id.length > 0
+        ? sql`object_kind = ${kind} and (object_id = ${id.join(':')} or object_user = ${id.join(':')})`
+        : sql`object_kind = ${kind}`,
     );
   }
   if (filter.outcome !== undefined) conditions.push(sql`outcome = ${filter.outcome}`);
@@ -146,14 +154,17 @@ export async function selectEntries(
     conditions.push(page.ascending ? sql`seq > ${page.cursor}` : sql`seq < ${page.cursor}`);
   const order = rawSql(page.ascending ? 'asc' : 'desc');
   const rows = await reader.all<StoredRow>(
-    sql`select seq, leaf, leaf_hash, salt, personal from audit_entries where ${joinSql(conditions, ' and ')} order by seq ${order} limit ${page.limit}`,
+    sql`select seq, leaf, leaf_hash, actor_opening, object_opening from audit_entries where ${joinSql(conditions, ' and ')} order by seq ${order} limit ${page.limit}`,
   );
   return rows.map(fromRow);
 }
 
-/** Erases the personal values of all entries of a user; the leaves stay as they are. Returns how many. */
-export async function erasePersonal(tx: Tx, user: string): Promise<number> {
-  return tx.run(
-    sql`update audit_entries set salt = null, personal = null, actor_user = null where actor_user = ${user}`,
-  );
+/** Erases the personal values of a user where they acted. Returns in how many entries. */
+export async function eraseActor(tx: Tx, user: string): Promise<number> {
+  return tx.run(sql`update audit_entries set actor_opening = null, actor_user = null where actor_user = ${user}`);
+}
+
+/** Erases the personal values of a user where they were acted on. Returns in how many entries. */
+export async function eraseObject(tx: Tx, user: string): Promise<number> {
+  return tx.run(sql`update audit_entries set object_opening = null, object_user = null where object_user = ${user}`);
 }

@@ -20,10 +20,13 @@ export type EntryDraft = {
   personal?: Record<string, string>;
 };
 
-/** Personal values and the salt that commits to them; `null` values: erased. */
+/** Personal values of one person and the salt (hex) that commits to them. */
 export type Opening = { salt: string; values: Record<string, string> };
 
-export type SealedEntry = { leaf: string; opening: Opening | null };
+/** What opens an entry's commitments: who acted, and whom it was about. A part is not there when there was none or it is erased. */
+export type Openings = { actor?: Opening; object?: Opening };
+
+export type SealedEntry = { leaf: string; openings: Openings };
 
 const LEAF_VERSION = 1;
 /** An entry bundle holds an entry's length in 16 bits (C2SP tlog-tiles). */
@@ -32,32 +35,72 @@ const LONGEST_LEAF_BYTES = 60_000;
 const PERSONAL_KINDS: ReadonlySet<string> = new Set(['user', 'quota']);
 
 /**
- * The canonical leaf of an entry and what opens its commitment. Names of people are not in the leaf: one salted SHA-256 over all of
- * them is, so that they can be erased and every proof stays valid.
+ * The canonical leaf of an entry and what opens its commitments. Names of people are not in the leaf: a salted SHA-256 for the one who
+ * acted and one for the one it was about are, so that either can be erased and every proof stays valid.
  */
 export function sealEntry(draft: EntryDraft, seq: number, random: () => Buffer = () => randomBytes(16)): SealedEntry {
   const { personal = {}, actor, object: whole, ...rest } = draft;
+  const isPersonal = PERSONAL_KINDS.has(whole.kind);
   const values: Record<string, string> = { ...personal };
-  let object: EntryDraft['object'] = whole;
-  if (PERSONAL_KINDS.has(whole.kind)) {
-    values['object.id'] = whole.id;
-    object = { kind: whole.kind, id: '' };
-  }
-  if (actor.user !== undefined) values['actor.user'] = actor.user;
-  if (actor.type === 'user') values['actor.id'] = actor.id;
-  const hasPersonal = Object.keys(values).length > 0;
-  const salt = hasPersonal ? random().toString('hex') : '';
+  if (actor.user !== undefined) values.user = actor.user;
+  if (actor.type === 'user') values.id = actor.id;
+  const openings: Openings = {};
+  if (Object.keys(values).length > 0) openings.actor = { salt: random().toString('hex'), values };
+  if (isPersonal) openings.object = { salt: random().toString('hex'), values: objectValues(whole) };
   const leaf = canonicalJson({
     ...rest,
     v: LEAF_VERSION,
     seq,
-    object,
+    object: isPersonal ? { kind: whole.kind, id: '' } : whole,
     actor: actor.type === 'user' ? { type: actor.type } : { type: actor.type, id: actor.id },
-    ...(hasPersonal ? { personal: commit({ salt, values }) } : {}),
+    personal: commitments(openings),
   });
-  if (Buffer.byteLength(leaf) > LONGEST_LEAF_BYTES)
-    return sealEntry({ ...draft, details: { cut: 'the details were too long' } }, seq, random);
-  return { leaf, opening: hasPersonal ? { salt, values } : null };
+  return Buffer.byteLength(leaf) > LONGEST_LEAF_BYTES ? sealEntry(shorten(draft), seq, random) : { leaf, openings };
+}
+
+/** What is too long for a leaf still becomes an entry: one caller's long names must not stop the batch of all others. */
+function shorten(draft: EntryDraft): EntryDraft {
+  const cut = (text: string): string => text.slice(0, 1000);
+  const { kind, id, digest } = draft.object;
+  return {
+    time: draft.time,
+    actor: draft.actor,
+    action: cut(draft.action),
+    object: { kind: cut(kind), id: cut(id), ...(digest === undefined ? {} : { digest: cut(digest) }) },
+    decision: draft.decision === null ? null : { ...draft.decision, bundles: draft.decision.bundles.slice(0, 100) },
+    outcome: draft.outcome,
+    requestId: cut(draft.requestId),
+    ...(draft.door === undefined ? {} : { door: cut(draft.door) }),
+    details: { cut: 'parts of this entry were too long' },
+  };
+}
+
+function objectValues({ kind: _kind, ...values }: EntryDraft['object']): Record<string, string> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}
+
+function commitments(openings: Openings): Commitments | undefined {
+  const { actor, object } = openings;
+  if (actor === undefined && object === undefined) return undefined;
+  return { ...(actor && { actor: commit(actor) }), ...(object && { object: commit(object) }) };
+}
+
+/** The person that an entry's actor is, and the one that its object is: by whom entries are found and erased. */
+export function peopleOf(draft: EntryDraft): { actor: string | null; object: string | null } {
+  const { actor, object } = draft;
+  return {
+    actor: actor.user ?? (actor.type === 'user' ? actor.id : null),
+    object: PERSONAL_KINDS.has(object.kind) ? object.id : null,
+  };
+}
+
+export type Commitments = { actor?: string; object?: string };
+
+/** Whether what is kept beside a leaf is what it commits to; a part that is erased cannot be wrong. */
+export function opensCommitments(openings: Openings, commitments: Commitments | undefined): boolean {
+  const fits = (opening: Opening | undefined, commitment: string | undefined): boolean =>
+    opening === undefined || commit(opening) === commitment;
+  return fits(openings.actor, commitments?.actor) && fits(openings.object, commitments?.object);
 }
 
 /** The commitment to personal values: `sha256:` over the salt's bytes and the canonical JSON of the values. */
@@ -71,7 +114,7 @@ export type Leaf = Omit<EntryDraft, 'actor' | 'personal' | 'time'> & {
   seq: number;
   time: number;
   actor: { type: EntryDraft['actor']['type']; id?: string };
-  personal?: string;
+  personal?: Commitments;
 };
 
 /** An entry as people read it: the leaf with its personal values, or with `erased` where they were. */
@@ -90,21 +133,19 @@ export type EntryView = {
 };
 
 /** Joins a stored leaf with its opening. */
-export function viewEntry(leafText: string, opening: Opening | null, leafHash: string): EntryView {
+export function viewEntry(leafText: string, openings: Openings, leafHash: string): EntryView {
   const leaf = JSON.parse(leafText) as Leaf;
-  const values = opening?.values ?? {};
-  const erased = leaf.personal !== undefined && opening === null;
-  const id = leaf.actor.id ?? values['actor.id'] ?? (erased ? 'erased' : '');
-  const user = values['actor.user'] ?? (erased ? 'erased' : undefined);
+  const values = openings.actor?.values ?? {};
+  const isErased = leaf.personal?.actor !== undefined && openings.actor === undefined;
+  const id = leaf.actor.id ?? values.id ?? (isErased ? 'erased' : '');
+  const user = values.user ?? (isErased ? 'erased' : undefined);
   return {
     seq: leaf.seq,
     time: new Date(leaf.time).toISOString(),
     actor: { type: leaf.actor.type, id, ...(user === undefined ? {} : { user }) },
     action: leaf.action,
     object:
-      leaf.object.id === '' && leaf.personal !== undefined
-        ? { ...leaf.object, id: values['object.id'] ?? 'erased' }
-        : leaf.object,
+      leaf.personal?.object === undefined ? leaf.object : { ...leaf.object, id: 'erased', ...openings.object?.values },
     decision: leaf.decision,
     outcome: leaf.outcome,
     requestId: leaf.requestId,

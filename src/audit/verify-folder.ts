@@ -5,6 +5,8 @@ import { type Checkpoint, CheckpointError, openCheckpoint } from './checkpoint.t
 import { appendLeaf, emptyFrontier, type Frontier, leafHash, rootOf } from './merkle.ts';
 import { bundlePath, decodeBundle, levelsOf, TILE_WIDTH, tilePath, tilesOfLevel } from './tiles.ts';
 
+const HASH_BYTES = 32;
+
 /** `seq` is the first wrong entry where one can be named; `what` says what is wrong. */
 export type Finding = { seq?: number; what: string };
 export type Verification = { ok: boolean; size: number; root: string; findings: Finding[] };
@@ -18,6 +20,25 @@ type FolderOptions = {
 
 /** Checks signature, every entry, every tile and the root; with a retained checkpoint also that the log still begins with that tree. */
 export function verifyFolder(options: FolderOptions): Verification {
+  const work = verifyInSteps(options);
+  for (;;) {
+    const step = work.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same, letting others work between the steps: for a server that goes on answering. */
+export async function verifyFolderGently(options: FolderOptions): Promise<Verification> {
+  const work = verifyInSteps(options);
+  for (;;) {
+    const step = work.next();
+    if (step.done === true) return step.value;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** One step is a bundle of entries. */
+function* verifyInSteps(options: FolderOptions): Generator<void, Verification> {
   let checkpoint: Checkpoint;
   let retained: Checkpoint | undefined;
   try {
@@ -28,7 +49,7 @@ export function verifyFolder(options: FolderOptions): Verification {
     return { ok: false, size: 0, root: '', findings: [{ what }] };
   }
   const findings = retained !== undefined && retained.size > checkpoint.size ? [cutFinding(checkpoint, retained)] : [];
-  const walk = walkEntries(options.dir, checkpoint.size, retained);
+  const walk = yield* walkEntries(options.dir, checkpoint.size, retained);
   findings.push(...walk.findings);
   if (walk.findings.length === 0) findings.push(...checkTiles(options.dir, checkpoint.size, walk.subtrees));
   const root = rootOf(walk.frontier);
@@ -45,17 +66,18 @@ const cutFinding = (checkpoint: Checkpoint, retained: Checkpoint): Finding => ({
 type Walk = { frontier: Frontier; findings: Finding[]; subtrees: Map<string, Buffer> };
 
 /** Every entry against its place, its hash in the tile and the tree; stops at the first that is wrong. */
-function walkEntries(dir: string, size: number, retained: Checkpoint | undefined): Walk {
+function* walkEntries(dir: string, size: number, retained: Checkpoint | undefined): Generator<void, Walk> {
   const subtrees = new Map<string, Buffer>();
   let frontier = emptyFrontier();
   const stop = (finding: Finding): Walk => ({ frontier, findings: [finding], subtrees });
   for (const { index, width } of tilesOfLevel(0, size)) {
+    yield;
     const first = index * TILE_WIDTH;
-    const bundle = read(join(dir, bundlePath(index, width)));
-    const tile = read(join(dir, tilePath(0, index, width)));
+    const bundle = read(join(dir, bundlePath(index, width))) ?? read(join(dir, bundlePath(index, TILE_WIDTH)));
+    const tile = readTile(dir, 0, index, width);
     if (bundle === undefined)
       return stop({ seq: first, what: `the entries ${first} to ${first + width - 1} are missing` });
-    if (tile === undefined || tile.length !== width * 32)
+    if (tile === undefined)
       return stop({ seq: first, what: `the tile of hashes ${first} to ${first + width - 1} is missing or cut` });
     const entries = decodeBundle(bundle);
     for (let at = 0; at < width; at += 1) {
@@ -76,7 +98,7 @@ function walkEntries(dir: string, size: number, retained: Checkpoint | undefined
         });
       }
     }
-    if (entries !== undefined && entries.length > width)
+    if (entries !== undefined && entries.length > width && entries.length !== TILE_WIDTH)
       return stop({ seq: first + width, what: `the bundle of entry ${first} has more entries than the checkpoint` });
   }
   return { frontier, findings: [], subtrees };
@@ -99,8 +121,7 @@ function wrongEntry(seq: number, entry: Buffer, hash: Buffer, inTile: Buffer): F
 function checkTiles(dir: string, size: number, subtrees: Map<string, Buffer>): Finding[] {
   for (let level = 1; level < levelsOf(size); level += 1) {
     for (const { index, width } of tilesOfLevel(level, size)) {
-      const path = tilePath(level, index, width);
-      const tile = read(join(dir, path));
+      const tile = readTile(dir, level, index, width);
       const wanted = Buffer.concat(
         Array.from(
           { length: width },
@@ -108,10 +129,20 @@ function checkTiles(dir: string, size: number, subtrees: Map<string, Buffer>): F
         ),
       );
       if (tile === undefined || !tile.equals(wanted))
-        return [{ what: `${path} is missing or does not hold the hashes of the entries below it` }];
+        return [
+          { what: `${tilePath(level, index, width)} is missing or does not hold the hashes of the entries below it` },
+        ];
     }
   }
   return [];
+}
+
+/** The first hashes of a tile. A partial tile may be gone once the full one is there (C2SP tlog-tiles, "Partial Tiles"). */
+function readTile(dir: string, level: number, index: number, width: number): Buffer | undefined {
+  const exact = read(join(dir, tilePath(level, index, width)));
+  if (exact !== undefined) return exact.length === width * HASH_BYTES ? exact : undefined;
+  const full = read(join(dir, tilePath(level, index, TILE_WIDTH)));
+  return full?.length === TILE_WIDTH * HASH_BYTES ? full.subarray(0, width * HASH_BYTES) : undefined;
 }
 
 const read = (path: string): Buffer | undefined => (existsSync(path) ? readFileSync(path) : undefined);

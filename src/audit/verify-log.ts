@@ -1,10 +1,18 @@
 /** Verification of a running log: the store against the tree, the stored checkpoints and the published tiles. */
 import type { Database } from '#kernel/sql.ts';
-import { type EntryRow, selectCheckpoints, selectEntryRows, selectLatestCheckpoint } from './audit-store.ts';
+import {
+  type EntryRow,
+  selectCheckpoints,
+  selectEntryRows,
+  selectLatestCheckpoint,
+  selectSize,
+  selectSubtrees,
+} from './audit-store.ts';
 import { CheckpointError, openCheckpoint } from './checkpoint.ts';
-import { commit } from './entry.ts';
-import { appendLeaf, emptyFrontier, leafHash, rootOf } from './merkle.ts';
-import { type Finding, type Verification, verifyFolder } from './verify-folder.ts';
+import { type Commitments, opensCommitments } from './entry.ts';
+import { appendLeaf, emptyFrontier, type Frontier, leafHash, rootOf } from './merkle.ts';
+import { storedLevel } from './subtree-source.ts';
+import { type Finding, type Verification, verifyFolderGently } from './verify-folder.ts';
 
 const PAGE = 2048;
 
@@ -16,7 +24,7 @@ export async function verifyLog(deps: Deps, retained?: string): Promise<Verifica
   if (!inStore.ok) return inStore;
   const before = await deps.database.read((reader) => selectLatestCheckpoint(reader));
   if (before === undefined) return inStore;
-  const tiles = verifyFolder({
+  const tiles = await verifyFolderGently({
     dir: deps.folder,
     publicKey: deps.publicKey,
     ...(retained === undefined ? {} : { retained }),
@@ -44,70 +52,90 @@ function tilesAgainstStore(root: string | undefined, tiles: Verification): Findi
   return [{ what }];
 }
 
+/** The whole store up to its newest checkpoint. What is appended meanwhile is left for the next time. */
 async function verifyStore(deps: Deps): Promise<Verification> {
-  let frontier = emptyFrontier();
-  let checkpoints: { size: number; note: string }[] = [];
-  let checkpointCursor = 0;
-  let lastGood = 0;
-  const result = (findings: Finding[]): Verification => ({
-    ok: findings.length === 0,
-    size: frontier.size,
-    root: rootOf(frontier).toString('base64'),
-    findings,
+  const { stored, signed } = await deps.database.read(async (reader) => {
+    const stored = await selectSize(reader);
+    return { stored, signed: (await selectLatestCheckpoint(reader))?.size ?? 0 };
   });
-  for (;;) {
-    const from = frontier.size;
-    const rows = await deps.database.read((reader) => selectEntryRows(reader, from, from + PAGE));
-    if (rows.length === 0) break;
-    for (const row of rows) {
-      const wrong = wrongRow(row, frontier.size);
-      if (wrong !== undefined) return result([wrong]);
-      frontier = appendLeaf(frontier, row.leafHash);
-      if (checkpoints.length === 0) {
-        const after = checkpointCursor;
-        checkpoints = await deps.database.read((reader) => selectCheckpoints(reader, after, PAGE));
-      }
-      if (checkpoints[0]?.size !== frontier.size) continue;
-      const checkpoint = checkpoints.shift();
-      checkpointCursor = frontier.size;
-      const finding = wrongCheckpoint(
-        checkpoint?.note ?? '',
-        deps.publicKey,
-        frontier.size,
-        rootOf(frontier),
-        lastGood,
-      );
-      if (finding !== undefined) return result([finding]);
-      lastGood = frontier.size;
-    }
+  const walk: StoreWalk = { frontier: emptyFrontier(), lastGood: 0, subtrees: [] };
+  let finding: Finding | undefined;
+  while (finding === undefined && walk.frontier.size < signed) {
+    finding = await verifyPage(deps, walk, Math.min(signed, walk.frontier.size + PAGE));
+    await new Promise((resolve) => setImmediate(resolve));
   }
-  const latest = await deps.database.read((reader) => selectLatestCheckpoint(reader));
-  if (latest !== undefined && latest.size > frontier.size)
-    return result([
-      { seq: frontier.size, what: `entries ${frontier.size} to ${latest.size - 1} are gone from the store` },
-    ]);
-  if (lastGood < frontier.size)
-    return result([
-      {
-        seq: lastGood,
-        what: `entries from ${lastGood} on stand under no checkpoint: they were not written by the log`,
-      },
-    ]);
-  return result([]);
+  if (finding === undefined && signed < stored)
+    finding = {
+      seq: signed,
+      what: `entries from ${signed} on stand under no checkpoint: they were not written by the log`,
+    };
+  return {
+    ok: finding === undefined,
+    size: walk.frontier.size,
+    root: rootOf(walk.frontier).toString('base64'),
+    findings: finding === undefined ? [] : [finding],
+  };
+}
+
+/** `lastGood`: the size of the newest checkpoint that was found right. */
+type StoreWalk = {
+  frontier: Frontier;
+  lastGood: number;
+  subtrees: { level: number; position: number; hash: Buffer }[];
+};
+
+/** Entries up to `to`, with the checkpoints and subtree hashes that are made of them. */
+async function verifyPage(deps: Deps, walk: StoreWalk, to: number): Promise<Finding | undefined> {
+  const from = walk.frontier.size;
+  const rows = await deps.database.read((reader) => selectEntryRows(reader, from, to));
+  const checkpoints = await deps.database.read((reader) => selectCheckpoints(reader, from, to - from));
+  let next = 0;
+  for (const row of rows) {
+    const wrong = wrongRow(row, walk.frontier.size);
+    if (wrong !== undefined) return wrong;
+    walk.frontier = appendLeaf(walk.frontier, row.leafHash, ({ height, position, hash }) => {
+      const level = storedLevel(height);
+      if (level !== undefined) walk.subtrees.push({ level, position, hash });
+    });
+    const { size } = walk.frontier;
+    const checkpoint = checkpoints[next];
+    if (checkpoint?.size !== size) continue;
+    next += 1;
+    const finding = wrongCheckpoint(checkpoint.note, deps.publicKey, size, rootOf(walk.frontier), walk.lastGood);
+    if (finding !== undefined) return finding;
+    walk.lastGood = size;
+  }
+  const { size } = walk.frontier;
+  if (size < to) return { seq: size, what: `entries ${size} to ${to - 1} are gone from the store` };
+  return wrongSubtree(deps, walk.subtrees.splice(0));
+}
+
+/** The stored hashes of subtrees, out of which tiles and proofs are made, against those that the entries make. */
+async function wrongSubtree(deps: Deps, made: StoreWalk['subtrees']): Promise<Finding | undefined> {
+  for (const { level, position, hash } of made) {
+    const [stored] = await deps.database.read((reader) => selectSubtrees(reader, level, position, position + 1));
+    if (stored?.equals(hash) === true) continue;
+    const width = 256 ** level;
+    return {
+      seq: position * width,
+      what: `the stored hash over entries ${position * width} to ${(position + 1) * width - 1} is not the one that they make`,
+    };
+  }
+  return undefined;
 }
 
 function wrongRow(row: EntryRow, seq: number): Finding | undefined {
   if (row.seq !== seq) return { seq, what: `entry ${seq} is missing from the store` };
   if (!leafHash(row.leaf).equals(row.leafHash))
     return { seq, what: `entry ${seq} was changed: it does not have its hash` };
-  let leaf: { seq?: unknown; personal?: unknown };
+  let leaf: { seq?: unknown; personal?: Commitments };
   try {
-    leaf = JSON.parse(row.leaf) as { seq?: unknown; personal?: unknown };
+    leaf = JSON.parse(row.leaf) as typeof leaf;
   } catch {
     return { seq, what: `entry ${seq} is not JSON` };
   }
   if (leaf.seq !== seq) return { seq, what: `entry ${seq} says that it is ${String(leaf.seq)}: entries were moved` };
-  if (row.opening !== null && commit(row.opening) !== leaf.personal)
+  if (!opensCommitments(row.openings, leaf.personal))
     return { seq, what: `the personal values beside entry ${seq} are not those that it commits to` };
   return undefined;
 }
