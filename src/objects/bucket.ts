@@ -16,6 +16,8 @@ export type BucketRules = {
   ownerOf?: (reader: Reader, key: string) => Promise<string | undefined>;
   /** The thing that a key is a part of: it is asked about and read in place of the object (a version of a data set). */
   partOf?: (reader: Reader, key: string) => Promise<{ question: Question; node: NodeRef } | undefined>;
+  /** Asked in place of the question about the bucket when its names are listed; then all of them are told. */
+  askToList?: () => Question;
 };
 
 const NAME = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;

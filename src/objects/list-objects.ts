@@ -28,6 +28,8 @@ export const LARGEST_PAGE = 1000;
  * Lists keys. Policy is asked once for the bucket, with the labels of all names that the page tells or stands for, and once for each data
  * set version whose file names are in it; the subject takes over those labels, because names can carry data. All or nothing: a
  * page that holds one name that the subject may not see is refused, so that what is listed never depends on what is hidden.
+ * In a built-in bucket that many write to, a prefix that is one owner's place is asked about as that owner's; above such places
+ * everybody sees their own objects alone.
  */
 export async function listObjects(deps: ObjectsDeps, request: ListRequest): Promise<ObjectPage> {
   const { identity, door, requestId, bucket: name, prefix } = request;
@@ -42,11 +44,17 @@ export async function listObjects(deps: ObjectsDeps, request: ListRequest): Prom
     object: { kind: 'object', id: `${name}/${prefix}`, name: `${name}/${prefix}` },
     ask: async (reader) => {
       const bucket = await findBucket(deps, reader, name);
-      const owner = (await deps.builtIn[name]?.ownerOf?.(reader, prefix)) ?? bucket.owner;
-      page = await readPage(reader, request);
+      const rules = deps.builtIn[name];
+      const place = bucket.builtIn ? await rules?.ownerOf?.(reader, prefix) : bucket.owner;
+      const onlyOwn = place === undefined && rules?.askToList === undefined;
+      page = await readPage(reader, request, onlyOwn ? identity.user : undefined);
       parts = await partsOf(deps, reader, name, page.objects);
-      labels = await labelsOfPage(reader, name, page);
-      return [askAboutBucket('object.list', { ...bucket, owner }, labels, prefix), ...parts.map((one) => one.question)];
+      labels = await labelsOfPage(reader, name, page, onlyOwn ? identity.user : undefined);
+      const asked =
+        rules?.askToList?.() ??
+        askAboutBucket('object.list', { ...bucket, owner: place ?? identity.user }, labels, prefix);
+      const about = parts.map((one): Question => ({ ...one.question, action: 'data.list' }));
+      return [asked, ...about];
     },
     act: async (tx, crossing) => {
       for (const part of parts) await crossing.reads(part.node, 'listed');
@@ -67,7 +75,7 @@ export function afterPrefix(prefix: string): string | undefined {
   return undefined;
 }
 
-async function readPage(reader: Reader, request: ListRequest): Promise<ObjectPage> {
+async function readPage(reader: Reader, request: ListRequest, owner: string | undefined): Promise<ObjectPage> {
   const { bucket, prefix, delimiter = '', startAfter = '' } = request;
   const limit = Math.min(request.limit ?? LARGEST_PAGE, LARGEST_PAGE);
   if (limit < 0 || !Number.isInteger(limit)) throw new AppError('invalid', 'A page has 0 to 1,000 keys.');
@@ -77,7 +85,7 @@ async function readPage(reader: Reader, request: ListRequest): Promise<ObjectPag
   let cursor: { from: string; after: boolean } | undefined = startOf(prefix, delimiter, startAfter);
   let batch = delimiter === '' ? limit + 1 : Math.min(limit + 1, 64);
   while (cursor !== undefined && limit > 0) {
-    const found: StoredObject[] = await selectObjects(reader, { bucket, ...cursor, end, limit: batch });
+    const found: StoredObject[] = await selectObjects(reader, { bucket, ...cursor, end, owner, limit: batch });
     const full = found.length === batch;
     cursor = undefined;
     for (const object of found) {
@@ -139,7 +147,12 @@ async function partsOf(
 }
 
 /** The labels of every name from the first to the last on the page: of the keys, and of all that its prefixes stand for. */
-async function labelsOfPage(reader: Reader, bucket: string, page: ObjectPage): Promise<string[]> {
+async function labelsOfPage(
+  reader: Reader,
+  bucket: string,
+  page: ObjectPage,
+  owner: string | undefined,
+): Promise<string[]> {
   const told = [...page.objects.map((object) => object.key), ...page.prefixes].sort((a, b) =>
     Buffer.compare(Buffer.from(a), Buffer.from(b)),
   );
@@ -147,5 +160,5 @@ async function labelsOfPage(reader: Reader, bucket: string, page: ObjectPage): P
   const last = told.at(-1);
   if (first === undefined || last === undefined) return [];
   const to = page.prefixes.includes(last) ? afterPrefix(last) : last;
-  return selectNameLabels(reader, bucket, first, to);
+  return selectNameLabels(reader, bucket, first, to, owner);
 }

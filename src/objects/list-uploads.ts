@@ -57,11 +57,13 @@ export function listUploads(
     object: { kind: 'object', id: `${name}/${prefix}`, name: `${name}/${prefix}` },
     ask: async (reader) => {
       const bucket = await findBucket(deps, reader, name);
-      const range = { bucket: name, prefix, end: afterPrefix(prefix), after, limit: limit + 1 };
+      // In a built-in bucket everybody sees their own uploads alone.
+      const owner = bucket.builtIn ? request.identity.user : undefined;
+      const range = { bucket: name, prefix, end: afterPrefix(prefix), after, owner, limit: limit + 1 };
       uploads = await selectUploads(reader, range);
       const all = await Promise.all(uploads.slice(0, limit).map((one) => selectUploadLabels(reader, one.uploadId)));
       labels = [...new Set(all.flat())].sort();
-      return [askAboutBucket('object.list', bucket, labels, prefix)];
+      return [askAboutBucket('object.list', { ...bucket, owner: owner ?? bucket.owner }, labels, prefix)];
     },
     act: async (tx, crossing) => {
       await tellNames(deps, tx, crossing, `${name}/${prefix}`, labels);

@@ -69,12 +69,20 @@ export async function selectObject(reader: Reader, bucket: string, key: string):
 /** Objects in the order of their keys' bytes, `from` counted unless `after`, `end` not. */
 export async function selectObjects(
   reader: Reader,
-  range: { bucket: string; from: string; after: boolean; end: string | undefined; limit: number },
+  range: {
+    bucket: string;
+    from: string;
+    after: boolean;
+    end: string | undefined;
+    owner?: string | undefined;
+    limit: number;
+  },
 ): Promise<StoredObject[]> {
   const lower = range.after ? sql`o.object_key > ${range.from}` : sql`o.object_key >= ${range.from}`;
   const upper = range.end === undefined ? rawSql('') : sql` and o.object_key < ${range.end}`;
+  const whose = range.owner === undefined ? rawSql('') : sql` and o.owner = ${range.owner}`;
   const rows = await reader.all<ObjectRow>(
-    sql`${OBJECT} where o.bucket = ${range.bucket} and ${lower}${upper} order by o.object_key limit ${range.limit}`,
+    sql`${OBJECT} where o.bucket = ${range.bucket} and ${lower}${upper}${whose} order by o.object_key limit ${range.limit}`,
   );
   return rows.map(toObject);
 }
@@ -204,16 +212,21 @@ export async function insertNameLabels(tx: Tx, bucket: string, key: string, labe
   }
 }
 
-/** The labels of all names from `from` to `to`, both counted; no `to`: to the end of the bucket. */
+/** The labels of all names from `from` to `to`, both counted (no `to`: to the end of the bucket), of one owner or of all. */
 export async function selectNameLabels(
   reader: Reader,
   bucket: string,
   from: string,
   to: string | undefined,
+  owner?: string,
 ): Promise<string[]> {
-  const upper = to === undefined ? rawSql('') : sql` and object_key <= ${to}`;
+  const upper = to === undefined ? rawSql('') : sql` and l.object_key <= ${to}`;
+  const whose =
+    owner === undefined
+      ? rawSql('')
+      : sql` and exists (select 1 from objects o where o.bucket = l.bucket and o.object_key = l.object_key and o.owner = ${owner})`;
   const rows = await reader.all<{ label: string }>(
-    sql`select distinct label from object_labels where bucket = ${bucket} and object_key >= ${from}${upper} order by label`,
+    sql`select distinct l.label from object_labels l where l.bucket = ${bucket} and l.object_key >= ${from}${upper}${whose} order by l.label`,
   );
   return rows.map((row) => row.label);
 }

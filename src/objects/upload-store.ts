@@ -75,12 +75,14 @@ export async function selectUploads(
     prefix: string;
     end: string | undefined;
     after: { key: string; uploadId: string };
+    owner: string | undefined;
     limit: number;
   },
 ): Promise<Upload[]> {
   const upper = range.end === undefined ? rawSql('') : sql` and object_key < ${range.end}`;
+  const whose = range.owner === undefined ? rawSql('') : sql` and owner = ${range.owner}`;
   const rows =
-    await reader.all<UploadRow>(sql`select * from object_uploads where bucket = ${range.bucket} and object_key >= ${range.prefix}${upper}
+    await reader.all<UploadRow>(sql`select * from object_uploads where bucket = ${range.bucket} and object_key >= ${range.prefix}${upper}${whose}
     and (object_key > ${range.after.key} or (object_key = ${range.after.key} and upload_id > ${range.after.uploadId}))
     order by object_key, upload_id limit ${range.limit}`);
   return rows.map(toUpload);
