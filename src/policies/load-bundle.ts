@@ -37,11 +37,14 @@ export const HOST_BUILTINS: ReadonlySet<string> = new Set([
   'yaml.unmarshal',
 ]);
 
+/** Instantiates a module within its bounds of memory. */
+export const loadModule = (wasm: Uint8Array) =>
+  loadPolicySync(new Uint8Array(wasm), { initial: MEMORY_PAGES, maximum: MOST_MEMORY_PAGES });
+
 /** Loads a bundle's module once; every evaluation starts from the same memory. */
 export function loadBundle(bundle: Bundle, nowMs: () => number = () => performance.now()): LoadedBundle {
   const open = () => {
-    const wasm = new Uint8Array(bundle.wasm);
-    const policy = loadPolicySync(wasm, { initial: MEMORY_PAGES, maximum: MOST_MEMORY_PAGES });
+    const policy = loadModule(bundle.wasm);
     policy.setData(JSON.parse(bundle.data));
     return policy;
   };
