@@ -1,0 +1,27 @@
+import { at } from '../api-client.ts';
+import type { Command } from '../command.ts';
+import { getCommand } from './one.ts';
+import { pageFlags, printList } from './paging.ts';
+
+/** `fumehood run`. */
+export const run: readonly Command[] = [
+  {
+    verb: 'list',
+    summary: 'Tracked runs, newest first',
+    flags: [
+      { name: 'experiment', value: 'NAME', help: 'only those of an experiment' },
+      { name: 'filter', value: 'TEXT', help: 'in the grammar of MLflow, such as "metrics.loss < 2"' },
+      ...pageFlags,
+    ],
+    run: (context) =>
+      printList(context, at('runs'), { experiment: context.text('experiment'), filter: context.text('filter') }, [
+        ['ID', 'id'],
+        ['NAME', 'name'],
+        ['EXPERIMENT', 'experiment'],
+        ['STATUS', 'status'],
+        ['LABELS', 'labels'],
+        ['STARTED', 'startedAt'],
+      ]),
+  },
+  getCommand('runs', { name: 'ID', live: 'run', help: 'id of a run' }, 'One run: parameters, metrics, tags, labels'),
+];

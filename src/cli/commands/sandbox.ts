@@ -1,0 +1,242 @@
+import { at } from '../api-client.ts';
+import { type Argument, body, type Command, type Context, type Flag } from '../command.ts';
+import { numberOf } from '../numbers.ts';
+import type { Column } from '../output.ts';
+import { pageFlags, printList } from './paging.ts';
+
+const id: Argument = { name: 'ID', live: 'sandbox', help: 'id of a sandbox, or the name of one of your own' };
+const ids: Argument = { ...id, many: true };
+const dryRun: Flag = { name: 'dry-run', help: 'say what would be done, and do nothing' };
+
+const columns: readonly Column[] = [
+  ['ID', 'id'],
+  ['NAME', 'name'],
+  ['STATE', 'state'],
+  ['OWNER', 'owner'],
+  ['LABELS', 'labels'],
+  ['EXPIRES', 'expiresAt'],
+];
+const members = ['id', 'name', 'owner', 'state', 'reason', 'labels', 'purpose', 'runtime', 'createdAt', 'expiresAt'];
+
+/** Prints one answer, or a list when several were asked about. */
+async function each(
+  context: Context,
+  work: (id: string) => Promise<object>,
+  shown: readonly Column[],
+): Promise<undefined> {
+  const wanted = context.args('ID');
+  const answers: object[] = [];
+  for (const one of wanted) answers.push(await work(one));
+  const [only] = answers;
+  if (answers.length === 1 && only !== undefined) context.out.item(only);
+  else context.out.list({ items: answers, next: null }, shown);
+  return undefined;
+}
+
+const create: Command = {
+  verb: 'create',
+  summary: 'Admit and start a sandbox; answers when it runs',
+  flags: [
+    { name: 'name', value: 'NAME', help: 'lower-case letters, digits, dashes' },
+    { name: 'environment', value: 'NAME', live: 'environment', help: 'the Python environment in it' },
+    { name: 'memory', value: 'SIZE', help: 'such as 2g' },
+    { name: 'cpus', value: 'N', help: 'cores, such as 2 or 0.5' },
+    { name: 'disk', value: 'SIZE', help: 'size of /workspace, such as 1g' },
+    { name: 'pids', value: 'N', help: 'most processes and threads' },
+    { name: 'gpus', value: 'N', help: 'GPUs' },
+    { name: 'ttl', value: 'TIME', help: 'longest life, such as 10m' },
+    { name: 'idle', value: 'TIME', help: 'ends after so much idle time, such as 5m' },
+    {
+      name: 'mount',
+      value: 'DATASET[@VERSION]',
+      many: true,
+      live: 'dataset',
+      help: 'a data set, read-only at /data/NAME',
+    },
+    { name: 'egress', value: 'HOST:PORT', many: true, help: 'a host that may be reached through the proxy' },
+    { name: 'grant', value: 'model:NAME/VERSION', many: true, help: 'a model that may be read' },
+    { name: 'purpose', value: 'TEXT', help: 'what it is for; approvals are bound to it' },
+    { name: 'runtime', value: 'RUNTIME', choices: ['runc', 'crun', 'runsc'], help: 'the OCI runtime' },
+    { name: 'image', value: 'DIR', help: 'an OCI image layout to be the root' },
+  ],
+  run: async (context) => {
+    const { text, many } = context;
+    const { resolve } = await import('node:path');
+    const image = text('image');
+    const end = context.out.phase('Starting the sandbox');
+    const request = body({
+      name: text('name'),
+      environment: text('environment'),
+      memory: text('memory'),
+      cpus: numberOf('cpus', text('cpus')),
+      disk: text('disk'),
+      pids: numberOf('pids', text('pids')),
+      gpus: numberOf('gpus', text('gpus')),
+      ttl: text('ttl'),
+      idle: text('idle'),
+      mounts: many('mount'),
+      egress: many('egress'),
+      grants: many('grant'),
+      purpose: text('purpose'),
+      runtime: text('runtime'),
+      image: image === undefined ? undefined : resolve(image),
+    });
+    const made = await context.api
+      .send<{ state: string }>('POST', at('sandboxes'), { body: request })
+      .catch((error) => {
+        end('failed');
+        throw error;
+      });
+    end(made.state);
+    context.out.item(made, members);
+    return undefined;
+  },
+};
+
+const stop: Command = {
+  verb: 'stop',
+  summary: 'End every process of a sandbox; its workspace stays until it is deleted',
+  args: [ids],
+  flags: [{ name: 'grace', value: 'MS', help: 'milliseconds between TERM and KILL' }],
+  run: (context) => {
+    const graceMs = numberOf('grace', context.text('grace'));
+    return each(
+      context,
+      (one) => context.api.send('POST', at('sandboxes', one, 'stop'), { body: body({ graceMs }) }),
+      columns,
+    );
+  },
+};
+
+const remove: Command = {
+  verb: 'delete',
+  summary: 'End a sandbox and prove that nothing of it remains',
+  args: [ids],
+  flags: [dryRun],
+  run: async (context) => {
+    const wanted = context.args('ID');
+    if (!context.on('dry-run')) await context.confirm(`Delete ${wanted.join(', ')} with all that is in it?`);
+    let remains = 0;
+    await each(
+      context,
+      async (one) => {
+        const query = { dryRun: context.on('dry-run') ? true : undefined };
+        const removed = await context.api.send<{ remains: unknown[] }>('DELETE', at('sandboxes', one), { query });
+        remains += context.on('dry-run') ? 0 : removed.remains.length;
+        return removed;
+      },
+      [
+        ['ID', 'id'],
+        ['NAME', 'name'],
+        ['STATE', 'state'],
+        ['REMAINS', 'remains'],
+      ],
+    );
+    return remains === 0 ? 0 : 1;
+  },
+};
+
+const keepalive: Command = {
+  verb: 'keepalive',
+  summary: 'Count as work now; with --ttl, move the end',
+  args: [ids],
+  flags: [{ name: 'ttl', value: 'TIME', help: 'from now on, such as 1h' }],
+  run: (context) =>
+    each(
+      context,
+      (one) =>
+        context.api.send('POST', at('sandboxes', one, 'keepalive'), { body: body({ ttl: context.text('ttl') }) }),
+      columns,
+    ),
+};
+
+const look: readonly Command[] = [
+  {
+    verb: 'list',
+    summary: 'Your sandboxes, newest first',
+    flags: [
+      { name: 'all', help: 'deleted ones too' },
+      { name: 'everybody', help: "everybody's, not only your own" },
+      ...pageFlags,
+    ],
+    run: (context) => {
+      const query = { all: context.on('all') || undefined, mine: context.on('everybody') ? false : undefined };
+      return printList(context, at('sandboxes'), query, columns);
+    },
+  },
+  {
+    verb: 'get',
+    summary: 'All about a sandbox',
+    args: [ids],
+    run: (context) => each(context, (one) => context.api.send('GET', at('sandboxes', one)), columns),
+  },
+  {
+    verb: 'stats',
+    summary: 'What a sandbox uses now',
+    args: [ids],
+    run: (context) =>
+      each(context, (one) => context.api.send('GET', at('sandboxes', one, 'stats')), [
+        ['ID', 'id'],
+        ['CPU s', 'cpuSeconds'],
+        ['MEMORY', 'memoryBytes'],
+        ['PIDS', 'pids'],
+        ['DISK', 'diskBytes'],
+        ['IDLE ms', 'idleMs'],
+      ]),
+  },
+  {
+    verb: 'logs',
+    summary: 'What happened to a sandbox',
+    args: [id],
+    flags: pageFlags,
+    run: (context) =>
+      printList(context, at('sandboxes', context.arg('ID'), 'logs'), {}, [
+        ['TIME', 'time'],
+        ['KIND', 'kind'],
+        ['MESSAGE', 'message'],
+      ]),
+  },
+];
+
+const execFlags: readonly Flag[] = [
+  { name: 'timeout', value: 'TIME', help: 'end the command after so long, such as 30s' },
+  { name: 'cwd', value: 'DIR', help: 'where it runs (else /workspace)' },
+  { name: 'env', value: 'K=V', many: true, help: 'a variable of the command' },
+];
+
+const inside: readonly Command[] = [
+  {
+    verb: 'exec',
+    summary: 'Run a command in a sandbox; its exit code is passed on',
+    details: 'Faults of Fumehood itself give 125, a command that cannot be run 126, one that is not there 127.',
+    args: [id],
+    flags: [...execFlags, { name: 'terminal', short: 't', help: 'give the command a terminal' }],
+    rest: 'COMMAND...',
+    run: async (context) => (await import('../exec.ts')).execCommand(context),
+  },
+  {
+    verb: 'run-python',
+    summary: 'Run a Python file in the warm interpreter of a sandbox',
+    args: [id, { name: 'FILE', help: 'the file, or - for stdin' }],
+    flags: execFlags,
+    run: async (context) => (await import('../exec.ts')).runPython(context),
+  },
+  {
+    verb: 'cp',
+    summary: 'Copy a file or a folder into or out of a sandbox',
+    args: [
+      { name: 'SRC', help: 'a path, or ID:PATH' },
+      { name: 'DST', help: 'a path, or ID:PATH' },
+    ],
+    run: async (context) => (await import('../copy.ts')).copy(context),
+  },
+  {
+    verb: 'open',
+    summary: 'Print the address of a sandbox in the browser',
+    args: [id],
+    run: async (context) => (await import('./open.ts')).openSandbox(context),
+  },
+];
+
+/** `fumehood sandbox`. */
+export const sandbox: readonly Command[] = [create, ...look, ...inside, keepalive, stop, remove];

@@ -1,0 +1,44 @@
+import { at } from '../api-client.ts';
+import { body, type Command } from '../command.ts';
+import { pageFlags, printList } from './paging.ts';
+
+/** `fumehood token`. */
+export const token: readonly Command[] = [
+  {
+    verb: 'create',
+    summary: 'Make a further token of your own and print it, once',
+    flags: [
+      { name: 'name', value: 'TEXT', help: 'what it is for' },
+      { name: 'scope', value: 'SCOPE', many: true, help: 'what it may do at most, such as sandbox.*' },
+      { name: 'until', value: 'TIME', help: 'how long it is valid, such as 30d' },
+    ],
+    run: async (context) => {
+      const { text } = context;
+      const request = body({ name: text('name'), scopes: context.many('scope'), until: text('until') });
+      context.out.item(await context.api.send('POST', at('tokens'), { body: request }));
+      return undefined;
+    },
+  },
+  {
+    verb: 'list',
+    summary: 'Your tokens: names, scopes and times, never the tokens',
+    flags: [{ name: 'all', help: "everybody's" }, ...pageFlags],
+    run: (context) =>
+      printList(context, at('tokens'), { all: context.on('all') || undefined }, [
+        ['ID', 'id'],
+        ['USER', 'user'],
+        ['NAME', 'name'],
+        ['SCOPES', 'scopes'],
+        ['EXPIRES', 'expiresAt'],
+      ]),
+  },
+  {
+    verb: 'revoke',
+    summary: 'End a token at once',
+    args: [{ name: 'ID', live: 'token', help: 'id of a token' }],
+    run: async (context) => {
+      context.out.item(await context.api.send('DELETE', at('tokens', context.arg('ID'))));
+      return undefined;
+    },
+  },
+];

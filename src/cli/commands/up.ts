@@ -1,0 +1,75 @@
+import { AppError } from '#kernel/errors.ts';
+import type { Command, Context } from '../command.ts';
+import { lockHome, lockOwner } from '../control-lock.ts';
+import { readControl } from '../home.ts';
+import { VERSION } from '../version.ts';
+
+/** `fumehood up`. */
+export const up: readonly Command[] = [
+  {
+    verb: '',
+    summary: 'Start the control plane',
+    details:
+      'In the foreground until it is interrupted, or with --detach in the background. Sandboxes outlive it; "down" ends them.',
+    flags: [
+      { name: 'detach', short: 'd', help: 'go to the background once it is healthy' },
+      { name: 'listen', value: 'HOST:PORT', help: 'where to serve the API (else the configuration says)' },
+    ],
+    run: (context) => (context.on('detach') ? startDetached(context) : runForeground(context)),
+  },
+];
+
+async function runForeground(context: Context): Promise<number> {
+  const { loadConfig } = await import('#src/config/load-config.ts');
+  const listen = context.text('listen');
+  const flags = listen === undefined ? {} : { listen };
+  const config = loadConfig({ home: context.home, flags, env: context.env, cwd: process.cwd() });
+  const lock = lockHome(context.home);
+  try {
+    const { startControlPlane } = await import('#src/main.ts');
+    const plane = await startControlPlane(config);
+    const control = { pid: process.pid, url: plane.url, version: VERSION, startedAt: new Date().toISOString() };
+    lock.announce(control);
+    context.out.item(control);
+    const signal = await stopSignal();
+    context.out.note(`stopping (${signal}); sandboxes go on, and the next "fumehood up" finds them`);
+    await plane.close();
+    return signal === 'SIGINT' ? 130 : 0;
+  } finally {
+    lock.release();
+  }
+}
+
+function stopSignal(): Promise<string> {
+  process.removeAllListeners('SIGINT');
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(signal));
+  });
+}
+
+async function startDetached(context: Context): Promise<undefined> {
+  const running = lockOwner(context.home);
+  if (running !== undefined && readControl(context.home)?.pid === running) {
+    context.out.note('it runs already');
+    context.out.item({ ...readControl(context.home) });
+    return undefined;
+  }
+  const { detach } = await import('../detach.ts');
+  const listen = context.text('listen');
+  const end = context.out.phase('Starting the control plane');
+  try {
+    const control = await detach({
+      home: context.home,
+      env: context.env,
+      words: listen === undefined ? [] : ['--listen', listen],
+    });
+    end('healthy');
+    context.out.item(control);
+  } catch (error) {
+    end('failed');
+    throw error instanceof AppError
+      ? error
+      : new AppError('unavailable', 'The control plane did not start.', { cause: error });
+  }
+  return undefined;
+}

@@ -1,0 +1,53 @@
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { AppError } from '#kernel/errors.ts';
+import { type Control, isAlive, readControl, readJson } from './home.ts';
+
+type Owner = { pid: number; startTicks: string };
+
+/** When a process started, in clock ticks since boot: tells a process from a later one with the same id. */
+function startTicksOf(pid: number): string {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  } catch {
+    return '';
+  }
+}
+
+/** Whether a control plane holds this home's lock. */
+export function lockOwner(home: string): number | undefined {
+  const owner = readJson(join(home, 'control.lock')) as Owner | undefined;
+  if (owner === undefined || !isAlive(owner.pid) || startTicksOf(owner.pid) !== owner.startTicks) return undefined;
+  return owner.pid;
+}
+
+/** Takes a home for this process, so that no second control plane starts on it; throws `conflict` when one runs. The lock of a dead process is taken over. */
+export function lockHome(home: string): { announce(control: Control): void; release(): void } {
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  const file = join(home, 'control.lock');
+  if (lockOwner(home) === undefined) rmSync(file, { force: true });
+  let handle: number;
+  try {
+    handle = openSync(file, 'wx', 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    const where = readControl(home)?.url;
+    throw new AppError(
+      'conflict',
+      `A control plane runs in ${home} already${where === undefined ? '' : `, at ${where}`}.`,
+      {
+        details: { hint: 'See "fumehood status"; stop it with "fumehood down"; or use another FUMEHOOD_HOME.' },
+      },
+    );
+  }
+  writeSync(handle, JSON.stringify({ pid: process.pid, startTicks: startTicksOf(process.pid) }));
+  closeSync(handle);
+  return {
+    announce: (control) => writeFileSync(join(home, 'control.json'), JSON.stringify(control), { mode: 0o600 }),
+    release: () => {
+      rmSync(join(home, 'control.json'), { force: true });
+      rmSync(file, { force: true });
+    },
+  };
+}

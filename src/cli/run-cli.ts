@@ -1,0 +1,104 @@
+import { AppError } from '#kernel/errors.ts';
+import { createApi } from './api-client.ts';
+import { closest } from './closest.ts';
+import type { Command, Context, Words } from './command.ts';
+import { findConnection } from './connection.ts';
+import { findHome } from './home.ts';
+import { NOUNS } from './nouns.ts';
+import { createOutput, type OutputMode } from './output.ts';
+import { parseWords } from './parse-words.ts';
+import { confirm, readSecret } from './prompt.ts';
+
+/** Runs one call of the command line; resolves to the exit code and never throws. */
+export async function runCli(words: readonly string[], host: NodeJS.Process): Promise<number> {
+  // A reader that goes away (`| head`) ends the program quietly.
+  host.stdout.on('error', (error: NodeJS.ErrnoException) => host.exit(error.code === 'EPIPE' ? 0 : 1));
+  const out = createOutput(modeOf(words, host.env), host);
+  const interrupt = (): void => host.exit(130);
+  host.on('SIGINT', interrupt);
+  try {
+    const found = await findCommand(words);
+    if ('helpFor' in found) {
+      const { helpFor, nounHelp } = await import('./help.ts');
+      out.data(found.helpFor === undefined ? helpFor() : await nounHelp(found.helpFor));
+      return 0;
+    }
+    const { command, called, rest } = found;
+    const parsed = parseWords(command, called, rest);
+    if (parsed.help) {
+      const { commandHelp } = await import('./help.ts');
+      out.data(commandHelp(command, called));
+      return 0;
+    }
+    return (await command.run(contextOf(parsed, out, host))) ?? 0;
+  } catch (thrown) {
+    return out.error(thrown);
+  } finally {
+    host.off('SIGINT', interrupt);
+  }
+}
+
+function contextOf(parsed: Words, out: Context['out'], host: NodeJS.Process): Context {
+  const { env, stdin, stderr } = host;
+  const home = findHome(parsed.text('home'), env);
+  const asking = { stdin, stderr, yes: parsed.on('yes'), noInput: parsed.on('no-input') };
+  return {
+    ...parsed,
+    out,
+    env,
+    home,
+    stdin,
+    api: createApi(() => findConnection(home, env)),
+    confirm: (question) => confirm(question, asking),
+    secret: (prompt) => readSecret(prompt, asking),
+  };
+}
+
+/** `--json` and `--plain` count wherever they stand before `--`, so that errors in parsing are shown as asked too. */
+function modeOf(words: readonly string[], env: NodeJS.ProcessEnv): OutputMode {
+  const end = words.indexOf('--');
+  const own = end === -1 ? words : words.slice(0, end);
+  const json = own.findLast((word) => word === '--json' || word.startsWith('--json='));
+  const members = json?.slice('--json='.length).split(',').filter(Boolean);
+  const wanted = json !== undefined || env.FUMEHOOD_OUTPUT === 'json';
+  return {
+    json: wanted ? (members !== undefined && members.length > 0 ? members : true) : undefined,
+    plain: own.includes('--plain') || env.FUMEHOOD_OUTPUT === 'plain',
+  };
+}
+
+type Found = { command: Command; called: string; rest: string[] } | { helpFor: string | undefined };
+
+async function findCommand(words: readonly string[]): Promise<Found> {
+  const [first, ...rest] = words.filter((word, at) => !(at === 0 && word === 'help'));
+  if (first === undefined || first === '--help' || first === '-h') return { helpFor: undefined };
+  const noun = NOUNS.find((one) => one.name === first);
+  if (noun === undefined)
+    throw unknownWord(
+      'command',
+      first,
+      'fumehood',
+      NOUNS.map((one) => one.name),
+    );
+  const commands = await noun.load();
+  const [only] = commands;
+  if (only !== undefined && only.verb === '') return { command: only, called: `fumehood ${first}`, rest };
+  const [verb, ...after] = rest;
+  if (verb === undefined || verb === '--help' || verb === '-h') return { helpFor: first };
+  const command = commands.find((one) => one.verb === verb);
+  if (command === undefined)
+    throw unknownWord(
+      `${first} command`,
+      verb,
+      `fumehood ${first}`,
+      commands.map((one) => one.verb),
+    );
+  return { command, called: `fumehood ${first} ${verb}`, rest: after };
+}
+
+function unknownWord(what: string, word: string, called: string, known: readonly string[]): AppError {
+  const near = closest(word, known);
+  return new AppError('invalid', `There is no ${what} "${word}".`, {
+    details: { hint: near === undefined ? `See "${called} --help".` : `Did you mean "${called} ${near}"?` },
+  });
+}

@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import { parseByteSize, parseDuration } from '#kernel/quantities.ts';
+
+const quantity = (parse: (text: string) => number) =>
+  z.union([z.number(), z.string()]).transform((input, context) => {
+    try {
+      return parse(String(input));
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+      return z.NEVER;
+    }
+  });
+
+const bytes = quantity(parseByteSize);
+const milliseconds = quantity(parseDuration);
+const count = z.coerce.number().int().min(0);
+const cores = z.coerce.number().positive();
+const text = z.string().min(1);
+const yesNo = z.union([z.boolean(), z.stringbool()]);
+const listen = z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[^:\s]+):\d{1,5}$/, 'HOST:PORT, such as 127.0.0.1:3863');
+const words = z.union([z.array(z.string()), z.string().transform((list) => list.split(',').filter(Boolean))]);
+
+/** One key: how its value is checked, what it is when nobody says, and what it is for. */
+export type Key = { schema: z.ZodType; fallback: unknown; help: string; secret?: true };
+
+const key = <T>(
+  schema: z.ZodType<T>,
+  fallback: unknown,
+  help: string,
+): { schema: z.ZodType<T>; fallback: unknown; help: string } => ({
+  schema,
+  fallback,
+  help,
+});
+
+/** Every key of the configuration. Sizes end in bytes, times in milliseconds; an undefined fallback means that nothing is set. */
+export const KEYS = {
+  listen: key(listen, '127.0.0.1:3863', 'where the API is served; a network address needs tls'),
+  hosts: key(words, [], 'further names under which the API is reached'),
+  'tls.cert': key(text.optional(), undefined, 'file with the certificate chain (PEM)'),
+  'tls.key': key(text.optional(), undefined, 'file with its key (PEM)'),
+  'database.url': {
+    ...key(text.optional(), undefined, 'postgres://… instead of the SQLite file in the home'),
+    secret: true as const,
+  },
+  'log.level': key(z.enum(['debug', 'info', 'warn', 'error']), 'info', 'least level that is logged'),
+  'sandbox.driver': key(text, 'oci', 'which driver runs sandboxes'),
+  'sandbox.defaults.memory': key(bytes, '2g', 'memory of a sandbox that asks for none'),
+  'sandbox.defaults.cpus': key(cores, 1, 'cores'),
+  'sandbox.defaults.disk': key(bytes, '1g', 'size of /workspace'),
+  'sandbox.defaults.pids': key(count, 256, 'most processes and threads'),
+  'sandbox.defaults.ttl': key(milliseconds, '1h', 'longest life'),
+  'sandbox.defaults.idle': key(milliseconds, '30m', 'longest idle time'),
+  'sandbox.defaults.runtime': key(
+    z.enum(['runc', 'crun', 'runsc']).optional(),
+    undefined,
+    'OCI runtime; the first that is installed when unset',
+  ),
+  'sandbox.maxTtl': key(milliseconds, '7d', 'longest life that may be asked for'),
+  'pool.networks': key(count, 4, 'ready network namespaces'),
+  'pool.workspaces': key(count, 2, 'ready workspaces of the default size'),
+  'pool.warm': key(count, 0, 'paused warm sandboxes an environment'),
+  'egress.allowPrivate': key(words, [], 'private networks that egress may reach, as CIDR'),
+  'egress.upstreamProxy': key(text.optional(), undefined, 'HTTP proxy that egress goes through'),
+  'index.url': key(
+    text.optional(),
+    undefined,
+    'package index (the simple API) instead of the one that uv is set up with',
+  ),
+  'datasets.tags': key(words, ['public', 'internal', 'PII', 'PHI', 'PCI'], 'tags that data sets may carry'),
+  'quota.defaults.sandboxes': key(count, 16, 'sandboxes a user'),
+  'quota.defaults.cpus': key(cores, 32, 'cores a user'),
+  'quota.defaults.memory': key(bytes, '64g', 'memory a user'),
+  'quota.defaults.disk': key(bytes, '256g', 'disk a user'),
+  'quota.defaults.gpus': key(count, 8, 'GPUs a user'),
+  'doors.public': key(yesNo, true, 'serve the doors also on the control plane, with authentication'),
+} as const satisfies Record<string, Key>;
+
+export type KeyName = keyof typeof KEYS;
+
+/** The parsed configuration, by key. */
+export type Settings = { readonly [K in KeyName]: z.infer<(typeof KEYS)[K]['schema']> };
+
+export const KEY_NAMES = Object.keys(KEYS) as KeyName[];
+
+/** `sandbox.maxTtl` → `FUMEHOOD_SANDBOX_MAX_TTL`. */
+export const variableOf = (name: string): string =>
+  `FUMEHOOD_${name
+    .replace(/([a-z])([A-Z])/g, '$1_$2')
+    .replaceAll('.', '_')
+    .toUpperCase()}`;
