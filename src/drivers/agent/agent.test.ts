@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -232,13 +232,19 @@ describe('the host, facing an agent that lies', () => {
   async function lying(bytes: Buffer, thenClose = true): Promise<{ session: Session; stop: () => void }> {
     count += 1;
     const path = join(folder, `${count}.sock`);
+    const sockets = new Set<Socket>();
     const server = createServer((socket) => {
+      sockets.add(socket);
       socket.on('error', () => undefined);
       socket.once('data', () => (thenClose ? socket.end(bytes) : socket.write(bytes)));
     });
     server.listen(path);
     await once(server, 'listening');
-    return { session: createSession(dialPath(path)), stop: () => server.close() };
+    const stop = (): void => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    };
+    return { session: createSession(dialPath(path)), stop };
   }
 
   const lies: [string, Buffer][] = [

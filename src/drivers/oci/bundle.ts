@@ -1,0 +1,165 @@
+/** The OCI runtime bundle of a sandbox (opencontainers/runtime-spec 1.0, config.md and config-linux.md). */
+import { join } from 'node:path';
+import type { StartOptions } from '../driver.ts';
+import { swapIsAccounted } from './cgroups.ts';
+import { RANGE_SIZE } from './id-ranges.ts';
+import { etcFolders, SANDBOX_UID, usrFolders } from './root-skeleton.ts';
+import { seccompProfile } from './seccomp-profile.ts';
+
+export type BundleOptions = {
+  start: StartOptions;
+  rootfs: string;
+  etc: string;
+  /** First host id of the sandbox's own range. */
+  firstId: number;
+  networkPath: string;
+  workspace: string;
+  agentDir: string;
+  cgroupsPath: string;
+  /** True when the root is an image's and not the host's /usr. */
+  ownRoot: boolean;
+};
+
+type OciMount = { destination: string; type: string; source: string; options: string[] };
+
+const MIB = 1024 * 1024;
+const OPEN_FILES = 8192;
+const TMP_SHARE = 4;
+
+/** What the kernel shows of itself under /proc, hidden or read-only. */
+const MASKED = [
+  'acpi',
+  'asound',
+  'interrupts',
+  'kallsyms',
+  'kcore',
+  'keys',
+  'key-users',
+  'kmsg',
+  'latency_stats',
+  'modules',
+  'sched_debug',
+  'scsi',
+  'slabinfo',
+  'timer_list',
+  'timer_stats',
+  'vmallocinfo',
+  'zoneinfo',
+  'kpagecgroup',
+  'kpagecount',
+  'kpageflags',
+  'config.gz',
+  'driver',
+];
+const READ_ONLY = ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger', 'mtrr', 'tty'];
+
+export function ociConfig(options: BundleOptions): Record<string, unknown> {
+  const { start } = options;
+  return {
+    ociVersion: '1.0.2',
+    hostname: start.hostname,
+    root: { path: options.rootfs, readonly: true },
+    process: processOf(start),
+    mounts: mountsOf(options),
+    linux: {
+      uidMappings: [{ containerID: 0, hostID: options.firstId, size: RANGE_SIZE }],
+      gidMappings: [{ containerID: 0, hostID: options.firstId, size: RANGE_SIZE }],
+      namespaces: [
+        { type: 'user' },
+        { type: 'pid' },
+        { type: 'ipc' },
+        { type: 'uts' },
+        { type: 'mount' },
+        { type: 'cgroup' },
+        { type: 'network', path: options.networkPath },
+      ],
+      cgroupsPath: options.cgroupsPath,
+      resources: resourcesOf(start),
+      seccomp: seccompProfile(process.arch === 'arm64' ? 'arm64' : 'x64'),
+      maskedPaths: MASKED.map((name) => `/proc/${name}`),
+      readonlyPaths: READ_ONLY.map((name) => `/proc/${name}`),
+      rootfsPropagation: 'private',
+    },
+  };
+}
+
+function processOf(start: StartOptions): Record<string, unknown> {
+  const agent = JSON.stringify({
+    python: start.environmentDir === undefined ? '/usr/bin/python3' : `${start.environmentDir}/bin/python`,
+    warmImports: start.warmImports ?? [],
+  });
+  const env = { ...start.env, FUMEHOOD_AGENT: agent };
+  const none: string[] = [];
+  return {
+    terminal: false,
+    user: { uid: SANDBOX_UID, gid: SANDBOX_UID, umask: 0o022 },
+    args: ['/usr/bin/python3', '-I', '-S', '-B', '/fumehood/agent'],
+    env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
+    cwd: '/workspace',
+    capabilities: { bounding: none, effective: none, inheritable: none, permitted: none, ambient: none },
+    noNewPrivileges: true,
+    rlimits: [
+      { type: 'RLIMIT_NOFILE', soft: OPEN_FILES, hard: OPEN_FILES },
+      { type: 'RLIMIT_CORE', soft: 0, hard: 0 },
+    ],
+  };
+}
+
+function mountsOf(options: BundleOptions): OciMount[] {
+  const { start } = options;
+  const scratch = Math.max(16 * MIB, Math.floor(start.memoryBytes / TMP_SHARE));
+  const readOnly = (source: string, destination: string, ...more: string[]): OciMount => ({
+    destination,
+    type: 'bind',
+    source,
+    options: ['bind', 'ro', 'nosuid', 'nodev', ...more],
+  });
+  const tmpfs = (destination: string, size: number, ...more: string[]): OciMount => ({
+    destination,
+    type: 'tmpfs',
+    source: 'tmpfs',
+    options: ['nosuid', 'nodev', `size=${size}`, 'nr_inodes=65536', 'mode=1777', ...more],
+  });
+  return [
+    { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'nodev', 'noexec'] },
+    {
+      destination: '/dev',
+      type: 'tmpfs',
+      source: 'tmpfs',
+      options: ['nosuid', 'strictatime', 'mode=755', 'size=65536'],
+    },
+    {
+      destination: '/dev/pts',
+      type: 'devpts',
+      source: 'devpts',
+      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620'],
+    },
+    tmpfs('/dev/shm', scratch),
+    tmpfs('/tmp', scratch),
+    ...(options.ownRoot ? [] : usrFolders().map((folder) => readOnly(folder, folder))),
+    readOnly(options.etc, '/etc'),
+    ...(options.ownRoot ? [] : etcFolders().map((folder) => readOnly(folder, folder))),
+    { destination: '/workspace', type: 'bind', source: options.workspace, options: ['bind', 'rw', 'nosuid', 'nodev'] },
+    readOnly(options.agentDir, '/fumehood/agent', 'noexec'),
+    ...(start.environmentDir === undefined ? [] : [readOnly(start.environmentDir, start.environmentDir)]),
+    ...start.mounts.map((mount) => readOnly(mount.source, mount.target, 'noexec')),
+  ];
+}
+
+function resourcesOf(start: StartOptions): Record<string, unknown> {
+  const period = 100_000;
+  return {
+    memory: { limit: start.memoryBytes, ...(swapIsAccounted() ? { swap: start.memoryBytes } : {}) },
+    cpu: { quota: Math.round(start.cpus * period), period },
+    pids: { limit: start.pids },
+    devices: [{ allow: false, access: 'rwm' }],
+  };
+}
+
+/** Mount points beyond the usual ones that a root must have. */
+export const extraTargets = (start: StartOptions): string[] => [
+  ...(start.environmentDir === undefined ? [] : [start.environmentDir]),
+  ...start.mounts.map((mount) => mount.target),
+];
+
+export const configPath = (bundle: string): string => join(bundle, 'config.json');

@@ -1,0 +1,102 @@
+/** Readings and leftovers of a sandbox's cgroup, on version 1 (a folder a controller) and version 2 (one folder). */
+import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+const ROOT = '/sys/fs/cgroup';
+
+export type CgroupVersion = 1 | 2;
+
+/** Version 2 alone, or version 1 (also where version 2 is mounted beside it, without controllers). */
+export const cgroupVersion = (): CgroupVersion | undefined => {
+  if (existsSync(join(ROOT, 'cgroup.controllers'))) return 2;
+  return existsSync(join(ROOT, 'memory')) ? 1 : undefined;
+};
+
+/** Controllers that can be used. */
+export function cgroupControllers(): string[] {
+  if (cgroupVersion() === 2) return readFileSync(join(ROOT, 'cgroup.controllers'), 'utf8').trim().split(/\s+/);
+  return existsSync(ROOT) ? readdirSync(ROOT) : [];
+}
+
+/** Whether memory and swap are limited together, or there is no swap to escape to. */
+export function swapIsBounded(): boolean {
+  const accounted = cgroupVersion() === 2 ? true : existsSync(join(ROOT, 'memory/memory.memsw.limit_in_bytes'));
+  return accounted || readFileSync('/proc/swaps', 'utf8').trim().split('\n').length < 2;
+}
+
+export const swapIsAccounted = (): boolean =>
+  cgroupVersion() === 2 || existsSync(join(ROOT, 'memory/memory.memsw.limit_in_bytes'));
+
+const number = (path: string): number => {
+  try {
+    return Number(readFileSync(path, 'utf8').trim());
+  } catch {
+    return 0;
+  }
+};
+
+const keyed = (path: string, key: string): number => {
+  try {
+    return Number(new RegExp(`^${key} (\\d+)$`, 'm').exec(readFileSync(path, 'utf8'))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+};
+
+export type CgroupStats = {
+  cpuSeconds: number;
+  memoryBytes: number;
+  memoryPeakBytes: number;
+  pids: number;
+  oomKills: number;
+};
+
+export function readCgroup(name: string): CgroupStats {
+  if (cgroupVersion() === 2) {
+    const at = join(ROOT, name);
+    return {
+      cpuSeconds: keyed(join(at, 'cpu.stat'), 'usage_usec') / 1e6,
+      memoryBytes: number(join(at, 'memory.current')),
+      memoryPeakBytes: number(join(at, 'memory.peak')),
+      pids: number(join(at, 'pids.current')),
+      oomKills: keyed(join(at, 'memory.events'), 'oom_kill'),
+    };
+  }
+  return {
+    cpuSeconds: number(join(ROOT, 'cpuacct', name, 'cpuacct.usage')) / 1e9,
+    memoryBytes: number(join(ROOT, 'memory', name, 'memory.usage_in_bytes')),
+    memoryPeakBytes: number(join(ROOT, 'memory', name, 'memory.max_usage_in_bytes')),
+    pids: number(join(ROOT, 'pids', name, 'pids.current')),
+    oomKills: keyed(join(ROOT, 'memory', name, 'memory.oom_control'), 'oom_kill'),
+  };
+}
+
+/** Every folder of a cgroup, in all hierarchies. */
+export function cgroupFolders(name: string): string[] {
+  const roots =
+    cgroupVersion() === 2
+      ? [ROOT]
+      : existsSync(ROOT)
+        ? readdirSync(ROOT).map((controller) => join(ROOT, controller))
+        : [];
+  return roots.map((root) => join(root, name)).filter((path) => existsSync(path));
+}
+
+/** Names of the cgroups below a parent, over all hierarchies. */
+export function cgroupChildren(parent: string): string[] {
+  const names = cgroupFolders(parent).flatMap((folder) =>
+    readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : [])),
+  );
+  return [...new Set(names)];
+}
+
+/** Removes what a runtime left of a cgroup; a folder with processes in it stays and is found by the re-inventory. */
+export function removeCgroup(name: string): void {
+  for (const folder of cgroupFolders(name)) {
+    try {
+      rmdirSync(folder);
+    } catch {
+      // Still populated, or gone in the meantime: the re-inventory tells which.
+    }
+  }
+}

@@ -1,0 +1,104 @@
+/** Sealed network namespaces: a pool of ready ones, and the listeners of those that sandboxes have. */
+import { randomBytes } from 'node:crypto';
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import type { DoorConnection } from '../driver.ts';
+import type { Helper } from './helper-client.ts';
+
+export type Network = {
+  path: string;
+  servers: Server[] /** Unset: not claimed, its connections are dropped. */;
+  sandboxId?: string;
+};
+
+export type Networks = {
+  /** A namespace with open doors that is this sandbox's from now on. */
+  claim(sandboxId: string, doors: Record<string, number>): Promise<Network>;
+  /** Opens the doors of a namespace that outlived the control plane. */
+  reopen(sandboxId: string, path: string, doors: Record<string, number>): Promise<Network>;
+  release(path: string): Promise<void>;
+  fill(count: number, doors: Record<string, number>): Promise<void>;
+  /** Paths of the ready ones. */
+  ready(): string[];
+  close(): Promise<void>;
+};
+
+export function createNetworks(deps: {
+  folder: string;
+  helper: Helper;
+  serve: (connection: DoorConnection) => void;
+}): Networks {
+  const pool = new Map<string, Network[]>();
+  const all = new Map<string, Network>();
+  let wanted = 0;
+  const keyOf = (doors: Record<string, number>): string => JSON.stringify(Object.entries(doors).sort());
+
+  const open = async (op: 'network' | 'listen', path: string, doors: Record<string, number>): Promise<Network> => {
+    const network: Network = { path, servers: [] };
+    const { handles } = await deps.helper.ask(op, { path, ports: doors });
+    for (const [door, handle] of handles) network.servers.push(await serveHandle(handle, door, network, deps.serve));
+    all.set(path, network);
+    return network;
+  };
+  const make = (doors: Record<string, number>): Promise<Network> =>
+    open('network', join(deps.folder, randomBytes(8).toString('hex')), doors);
+  const refill = async (doors: Record<string, number>): Promise<void> => {
+    const key = keyOf(doors);
+    while ((pool.get(key)?.length ?? 0) < wanted) {
+      const network = await make(doors);
+      pool.set(key, [...(pool.get(key) ?? []), network]);
+    }
+  };
+
+  return {
+    claim: async (sandboxId, doors) => {
+      const network = pool.get(keyOf(doors))?.shift() ?? (await make(doors));
+      network.sandboxId = sandboxId;
+      refill(doors).catch(() => undefined);
+      return network;
+    },
+    reopen: async (sandboxId, path, doors) => {
+      const network = await open('listen', path, doors);
+      network.sandboxId = sandboxId;
+      return network;
+    },
+    release: async (path) => {
+      const network = all.get(path);
+      all.delete(path);
+      if (network !== undefined) {
+        delete network.sandboxId;
+        await closeServers(network);
+      }
+      await deps.helper.ask('release_network', { path });
+    },
+    fill: async (count, doors) => {
+      wanted = count;
+      await refill(doors);
+    },
+    ready: () => [...pool.values()].flat().map((network) => network.path),
+    close: async () => {
+      await Promise.all([...all.values()].map(closeServers));
+    },
+  };
+}
+
+const closeServers = async (network: Network): Promise<void> => {
+  await Promise.all(network.servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
+};
+
+/** Serves a native listening handle; a connection is announced before a byte of it is read. */
+function serveHandle(
+  handle: unknown,
+  door: string,
+  network: Network,
+  serve: (connection: DoorConnection) => void,
+): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
+      if (network.sandboxId === undefined) socket.destroy();
+      else serve({ sandboxId: network.sandboxId, door, socket });
+    });
+    server.once('error', reject);
+    server.listen(handle as object, () => resolve(server));
+  });
+}

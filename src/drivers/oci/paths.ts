@@ -1,0 +1,61 @@
+/** Where the driver keeps things. What a runtime must reach as an unprivileged id lies under /run, the rest in the home. */
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+
+export type Paths = {
+  /** Twelve hex digits that tell this home's things from those of every other home on the host. */
+  homeId: string;
+  /** `/run/fumehood/<home>`: 0711, so that a sandbox's root can be entered by its ids and nothing be listed. */
+  runDir: string;
+  runtimeRoot: string;
+  networks: string;
+  sockets: string;
+  sandboxes: string;
+  mounts: string;
+  /** In the home: images of workspaces, 0700. */
+  images: string;
+  /** On the whole host: which range of ids belongs to whom. */
+  ranges: string;
+  cgroupParent: string;
+};
+
+export function pathsOf(stateDir: string): Paths {
+  const homeId = createHash('sha256').update(stateDir).digest('hex').slice(0, 12);
+  const runDir = `/run/fumehood/${homeId}`;
+  return {
+    homeId,
+    runDir,
+    runtimeRoot: join(runDir, 'runtime'),
+    networks: join(runDir, 'net'),
+    sockets: join(runDir, 'agent'),
+    sandboxes: join(runDir, 'sb'),
+    mounts: join(runDir, 'ws'),
+    images: join(stateDir, 'workspaces'),
+    ranges: '/run/fumehood/ranges',
+    cgroupParent: `fumehood-${homeId}`,
+  };
+}
+
+/** What belongs to one sandbox, by convention: found again also when nothing was written down. */
+export type SandboxPaths = {
+  bundle: string;
+  rootfs: string;
+  etc: string;
+  claim: string;
+  log: string;
+  pidFile: string;
+  socket: string;
+};
+
+export function sandboxPaths(paths: Paths, sandboxId: string): SandboxPaths {
+  const bundle = join(paths.sandboxes, sandboxId);
+  return {
+    bundle,
+    rootfs: join(bundle, 'rootfs'),
+    etc: join(bundle, 'etc'),
+    claim: join(bundle, 'claim.json'),
+    log: join(bundle, 'runtime.log'),
+    pidFile: join(bundle, 'pid'),
+    socket: join(paths.sockets, `${sandboxId}.sock`),
+  };
+}

@@ -1,0 +1,255 @@
+/** What this host can enforce, and the command that mends what it cannot. */
+import { execFile } from 'node:child_process';
+import { accessSync, constants, existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
+import { release } from 'node:os';
+import { formatBytes } from '#kernel/quantities.ts';
+import type { Capability, Check, Probe } from '../driver.ts';
+import { cgroupControllers, cgroupVersion, swapIsBounded } from './cgroups.ts';
+import type { Paths } from './paths.ts';
+
+type Finding = Omit<Check, 'consequence' | 'fix'> & Partial<Pick<Check, 'consequence' | 'fix'>>;
+
+const LEAST_DISK_BYTES = 2 * 1024 ** 3;
+
+/** Looks at everything once; takes some tens of milliseconds. */
+export async function probeHost(paths: Pick<Paths, 'images'>): Promise<Probe> {
+  const runtimes = await Promise.all([runtimeCheck('runc'), runtimeCheck('crun'), runtimeCheck('runsc')]);
+  const checks: Finding[] = [
+    rootCheck(),
+    {
+      id: 'kernel',
+      title: 'Linux kernel',
+      state: process.platform === 'linux' ? 'ok' : 'missing',
+      found: `${process.platform} ${release()}`,
+      consequence: 'No sandbox can be run: they are made of Linux namespaces.',
+      required: true,
+    },
+    ...['user', 'pid', 'net', 'mnt', 'uts', 'ipc', 'cgroup'].map(namespaceCheck),
+    seccompCheck(),
+    ...cgroupChecks(),
+    ...runtimes.map(({ check }) => check),
+    {
+      ...usable(
+        'runtime',
+        'Any runtime that starts containers here',
+        runtimes
+          .filter(({ works }) => works)
+          .map(({ name }) => name)
+          .join(', '),
+      ),
+      consequence: 'No sandbox can be run.',
+      fix: 'apt-get install -y runc',
+      required: true,
+    },
+    ...diskChecks(paths),
+    fileCheck('python', 'Python for the agent', '/usr/bin/python3', 'apt-get install -y python3'),
+    gpuCheck(),
+  ];
+  const whole = checks.map(
+    (check): Check => ({
+      consequence: '',
+      fix: '',
+      ...check,
+      ...(check.state === 'ok' ? { consequence: '', fix: '' } : {}),
+    }),
+  );
+  const ok = (id: string): boolean => whole.some((check) => check.id === id && check.state === 'ok');
+  return {
+    usable: whole.every((check) => !check.required || check.state === 'ok'),
+    capabilities: capabilitiesOf(ok),
+    runtimes: runtimes.filter(({ works }) => works).map(({ name }) => name),
+    checks: whole,
+  };
+}
+
+function capabilitiesOf(ok: (id: string) => boolean): Capability[] {
+  const needs: [Capability, string[]][] = [
+    ['network-seal', ['root', 'namespace-net']],
+    ['user-namespace', ['namespace-user']],
+    ['seccomp', ['seccomp']],
+    ['memory', ['cgroup-memory', 'swap']],
+    ['cpu', ['cgroup-cpu']],
+    ['pids', ['cgroup-pids']],
+    ['disk', ['loop', 'mkfs']],
+    ['inodes', ['loop', 'mkfs']],
+    ['pause', ['cgroup-freezer']],
+    ['terminal', ['namespace-mnt']],
+    ['read-only-root', ['namespace-mnt']],
+  ];
+  return needs.flatMap(([capability, ids]) => (ids.every(ok) ? [capability] : []));
+}
+
+const usable = (id: string, title: string, found: string): Pick<Finding, 'id' | 'title' | 'state' | 'found'> => ({
+  id,
+  title,
+  state: found === '' ? 'missing' : 'ok',
+  found: found || 'none',
+});
+
+function rootCheck(): Finding {
+  const root = process.getuid?.() === 0;
+  return {
+    id: 'root',
+    title: 'Rights to make namespaces and mounts',
+    state: root ? 'ok' : 'missing',
+    found: root ? 'root' : `uid ${process.getuid?.() ?? '?'}`,
+    consequence: 'The control plane cannot make sealed networks and capped disks.',
+    fix: 'sudo ./fumehood up',
+    required: true,
+  };
+}
+
+function namespaceCheck(kind: string): Finding {
+  const there = existsSync(`/proc/self/ns/${kind}`);
+  const allowed = kind !== 'user' || readNumber('/proc/sys/user/max_user_namespaces', 1) > 0;
+  return {
+    id: `namespace-${kind}`,
+    title: `Namespaces: ${kind}`,
+    state: there && allowed ? 'ok' : 'missing',
+    found: there ? (allowed ? 'there' : 'user.max_user_namespaces is 0') : 'not in this kernel',
+    consequence: 'No sandbox can be run.',
+    fix: kind === 'user' && there ? 'sysctl -w user.max_user_namespaces=65536' : '',
+    required: true,
+  };
+}
+
+function seccompCheck(): Finding {
+  const actions = existsSync('/proc/sys/kernel/seccomp/actions_avail');
+  return {
+    id: 'seccomp',
+    title: 'Filter of system calls (seccomp)',
+    state: actions ? 'ok' : 'missing',
+    found: actions ? 'there' : 'not in this kernel',
+    consequence: 'System calls could not be limited, so sandboxes are refused.',
+    required: true,
+  };
+}
+
+function cgroupChecks(): Finding[] {
+  const version = cgroupVersion();
+  const controllers = new Set(cgroupControllers());
+  const need = (name: string, required: boolean): Finding => ({
+    id: `cgroup-${name}`,
+    title: `Control group: ${name}`,
+    state: controllers.has(name) || (name === 'freezer' && version === 2) ? 'ok' : 'missing',
+    found: version === undefined ? 'no control groups' : `version ${version}`,
+    consequence: `The limit on ${name} could not be enforced, so what asks for it is refused.`,
+    fix: version === 2 ? `echo +${name} > /sys/fs/cgroup/cgroup.subtree_control` : '',
+    required,
+  });
+  return [
+    need('memory', true),
+    need('cpu', true),
+    need('pids', true),
+    need('freezer', false),
+    {
+      id: 'swap',
+      title: 'Swap counts as memory',
+      state: swapIsBounded() ? 'ok' : 'missing',
+      found: swapIsBounded() ? 'counted, or there is none' : 'swap is on and not counted',
+      consequence: 'A sandbox could use more memory than its limit, so it is refused.',
+      fix: 'swapoff -a, or boot with swapaccount=1',
+      required: true,
+    },
+  ];
+}
+
+function runtimeCheck(name: 'runc' | 'crun' | 'runsc'): Promise<{ name: string; works: boolean; check: Finding }> {
+  const title = `OCI runtime: ${name}`;
+  const missing = {
+    id: name,
+    title,
+    required: false,
+    consequence: `--runtime ${name} is refused.`,
+    fix: `apt-get install -y ${name}`,
+  };
+  return new Promise((resolve) => {
+    execFile(name, ['--version'], { timeout: 5000 }, (error, stdout) => {
+      const version = stdout.split('\n')[0]?.trim() ?? '';
+      const reason = error === null ? refusalOf(name) : 'not installed';
+      const works = reason === undefined;
+      resolve({
+        name,
+        works,
+        check: {
+          ...missing,
+          state: works ? 'ok' : 'missing',
+          found: works ? version : reason === 'not installed' ? reason : `${version}: ${reason}`,
+          fix: error === null ? '' : missing.fix,
+        },
+      });
+    });
+  });
+}
+
+/** Why an installed runtime cannot be used here. */
+function refusalOf(name: string): string | undefined {
+  if (name === 'crun' && cgroupVersion() === 1 && existsSync('/sys/fs/cgroup/unified'))
+    return "crun does not support this host's hybrid control groups";
+  if (name === 'runsc') return 'this driver does not start gVisor yet';
+  return undefined;
+}
+
+function diskChecks(paths: Pick<Paths, 'images'>): Finding[] {
+  const disk = existsSync(paths.images) ? statfsSync(paths.images) : statfsSync('/');
+  const free = disk.bavail * disk.bsize;
+  return [
+    fileCheck('loop', 'Loop devices for capped workspaces', '/dev/loop-control', 'modprobe loop'),
+    fileCheck(
+      'mkfs',
+      'File system for workspaces',
+      ['/usr/sbin/mkfs.ext4', '/sbin/mkfs.ext4'].find((path) => existsSync(path)) ?? '/usr/sbin/mkfs.ext4',
+      'apt-get install -y e2fsprogs',
+    ),
+    {
+      id: 'disk',
+      title: 'Free disk space',
+      state: free > LEAST_DISK_BYTES ? 'ok' : 'degraded',
+      found: formatBytes(free),
+      consequence: 'Workspaces and environments may not fit.',
+      required: false,
+    },
+  ];
+}
+
+function fileCheck(id: string, title: string, path: string, fix: string): Finding {
+  const there = isReadable(path);
+  return {
+    id,
+    title,
+    state: there ? 'ok' : 'missing',
+    found: there ? path : `no ${path}`,
+    consequence: 'Sandboxes are refused.',
+    fix,
+    required: true,
+  };
+}
+
+function gpuCheck(): Finding {
+  const devices = existsSync('/dev') ? readdirSync('/dev').filter((name) => /^nvidia\d+$/.test(name)) : [];
+  return {
+    id: 'gpu',
+    title: 'GPU',
+    state: 'missing',
+    found: devices.length === 0 ? 'none' : `${devices.length} of NVIDIA, which this driver does not hand out yet`,
+    consequence: 'Sandboxes that ask for GPUs are refused.',
+    required: false,
+  };
+}
+
+const isReadable = (path: string): boolean => {
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+const readNumber = (path: string, fallback: number): number => {
+  try {
+    return Number(readFileSync(path, 'utf8').trim());
+  } catch {
+    return fallback;
+  }
+};

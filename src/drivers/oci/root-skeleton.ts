@@ -1,0 +1,86 @@
+/** The sandbox's root: empty folders to mount on, and an /etc of its own. Nothing of the host but /usr/bin, /usr/lib* and /usr/share is behind it. */
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+
+export const SANDBOX_UID = 1000;
+
+/** Folders of /usr that a sandbox sees, read-only. */
+export const usrFolders = (): string[] =>
+  readdirSync('/usr')
+    .filter((name) => name === 'bin' || name === 'sbin' || name === 'share' || /^lib/.test(name))
+    .map((name) => `/usr/${name}`);
+
+/** Folders of /etc that carry no secret and that programs of /usr cannot do without. */
+const ETC_FOLDERS = ['/etc/alternatives', '/etc/ssl/certs', '/etc/fonts', '/etc/ld.so.conf.d'];
+
+export const etcFolders = (): string[] => ETC_FOLDERS.filter((path) => existsSync(path));
+
+/** Makes the folders and links of the root; `targets` are further mount points, absolute. */
+export function makeRootSkeleton(rootfs: string, targets: string[]): void {
+  mkdirSync(rootfs, { recursive: true, mode: 0o755 });
+  for (const folder of [
+    'dev',
+    'proc',
+    'etc',
+    'run',
+    'var',
+    'home',
+    'workspace',
+    'data',
+    'fumehood/agent',
+    ...targets,
+  ]) {
+    mkdirSync(join(rootfs, folder), { recursive: true, mode: 0o755 });
+  }
+  for (const folder of usrFolders()) mkdirSync(join(rootfs, folder), { recursive: true, mode: 0o755 });
+  for (const name of ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32']) {
+    if (existsSync(`/${name}`) && lstatSync(`/${name}`).isSymbolicLink())
+      symlinkSync(readlinkSync(`/${name}`), join(rootfs, name));
+  }
+  symlinkSync('/tmp', join(rootfs, 'var/tmp'));
+  // The runtime gives a tmpfs the mode of the folder that it covers.
+  mkdirSync(join(rootfs, 'tmp'));
+  chmodSync(join(rootfs, 'tmp'), 0o1777);
+}
+
+/** Writes the /etc of one sandbox. */
+export function makeEtc(etc: string, hostname: string): void {
+  mkdirSync(etc, { recursive: true, mode: 0o755 });
+  for (const folder of etcFolders()) mkdirSync(join(etc, folder.slice('/etc/'.length)), { recursive: true });
+  const write = (name: string, text: string): void => writeFileSync(join(etc, name), text, { mode: 0o644 });
+  write(
+    'passwd',
+    `root:x:0:0:root:/nonexistent:/usr/sbin/nologin\nsandbox:x:${SANDBOX_UID}:${SANDBOX_UID}:sandbox:/workspace:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n`,
+  );
+  write('group', `root:x:0:\ntty:x:5:\nsandbox:x:${SANDBOX_UID}:\nnogroup:x:65534:\n`);
+  write('hostname', `${hostname}\n`);
+  write('hosts', `127.0.0.1 localhost ${hostname}\n::1 localhost ip6-localhost\n`);
+  write('nsswitch.conf', 'passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n');
+  write('resolv.conf', '# There is no name service in a sandbox.\n');
+  write('gai.conf', 'precedence ::ffff:0:0/96 100\n');
+  for (const name of [
+    'ld.so.cache',
+    'ld.so.conf',
+    'services',
+    'protocols',
+    'mime.types',
+    'debian_version',
+    'localtime',
+    'inputrc',
+    'bash.bashrc',
+  ]) {
+    if (existsSync(join('/etc', name))) copyFileSync(join('/etc', name), join(etc, name));
+  }
+  if (existsSync('/usr/lib/os-release')) symlinkSync('../usr/lib/os-release', join(etc, 'os-release'));
+  mkdirSync(dirname(join(etc, 'ssl/certs')), { recursive: true });
+}

@@ -1,0 +1,72 @@
+/** Calls of the OCI runtime's command line. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { AppError } from '#kernel/errors.ts';
+import type { Helper } from './helper-client.ts';
+
+export type Runtime = {
+  run(options: {
+    runtime: string;
+    sandboxId: string;
+    bundle: string;
+    socket: string;
+    pidFile: string;
+    log: string;
+  }): Promise<void>;
+  pause(runtime: string, sandboxId: string): Promise<void>;
+  resume(runtime: string, sandboxId: string): Promise<void>;
+  /** Kills what runs and removes the container; nothing there is fine too. */
+  remove(runtime: string, sandboxId: string): Promise<void>;
+  /** The host pid of the sandbox's first process. */
+  pidOf(pidFile: string): number;
+};
+
+export function createRuntime(deps: { helper: Helper; root: string }): Runtime {
+  const call = async (
+    argv: string[],
+    options: { socket?: string; log?: string } = {},
+  ): Promise<{ exitCode: number; log: string }> => {
+    const { ok } = await deps.helper.ask('run', { argv, ...options });
+    return ok as { exitCode: number; log: string };
+  };
+  const simple = async (runtime: string, verb: string, sandboxId: string): Promise<void> => {
+    const { exitCode } = await call([runtime, '--root', deps.root, verb, sandboxId]);
+    if (exitCode !== 0) throw new AppError('unavailable', `${runtime} ${verb} failed for sandbox ${sandboxId}.`);
+  };
+  return {
+    run: async ({ runtime, sandboxId, bundle, socket, pidFile, log }) => {
+      const common = [runtime, '--root', deps.root, '--log', log];
+      const argv = [
+        ...common,
+        'run',
+        '--detach',
+        '--preserve-fds',
+        '1',
+        '--pid-file',
+        pidFile,
+        '--bundle',
+        bundle,
+        sandboxId,
+      ];
+      const done = await call(argv, { socket, log });
+      if (done.exitCode === 0) return;
+      throw new AppError('unavailable', `${runtime} could not start the sandbox: ${lastReason(done.log)}`, {
+        details: { hint: 'Run "fumehood doctor" to see what this host can enforce.' },
+      });
+    },
+    pause: (runtime, sandboxId) => simple(runtime, 'pause', sandboxId),
+    resume: (runtime, sandboxId) => simple(runtime, 'resume', sandboxId),
+    remove: async (runtime, sandboxId) => {
+      if (!existsSync(join(deps.root, sandboxId))) return;
+      await call([runtime, '--root', deps.root, 'delete', '--force', sandboxId]);
+    },
+    pidOf: (pidFile) => Number(readFileSync(pidFile, 'utf8').trim()),
+  };
+}
+
+/** The last message of a runtime's log, in text or JSON form. */
+function lastReason(log: string): string {
+  const line = log.trim().split('\n').at(-1) ?? '';
+  const message = /"msg":"((?:[^"\\]|\\.)*)"/.exec(line)?.[1] ?? /msg="((?:[^"\\]|\\.)*)"/.exec(line)?.[1] ?? line;
+  return message.replaceAll('\\"', '"').slice(0, 500) || 'it gave no reason';
+}
