@@ -62,7 +62,7 @@ export function createListeners(deps: ListenersDeps): Listeners {
       const doorServer = servers.get(door);
       if (doorServer === undefined) throw new AppError('not_found', `There is no door "${door}".`);
       const sockets = new Set<Socket>();
-      const server = createServer({ noDelay: true, keepAlive: true }, (socket) => {
+      const server = createServer({ noDelay: true, keepAlive: true, allowHalfOpen: true }, (socket) => {
         track(sockets, socket, () => undefined);
         doorServer.serve(socket, { kind: 'external' });
       });
