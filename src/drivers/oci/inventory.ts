@@ -17,12 +17,14 @@ export function readClaim(path: string): Claim | undefined {
   }
 }
 
-/** Processes whose real user id is in a range: nothing else on the host has such an id. */
+/** Processes whose real user id is in a range: nothing else on the host has such an id. A zombie only waits to be counted by its parent. */
 export function processesOfRange(firstId: number): number[] {
   return readdirSync('/proc').flatMap((name) => {
     if (!/^\d+$/.test(name)) return [];
     try {
-      const uid = Number(/^Uid:\t(\d+)/m.exec(readFileSync(`/proc/${name}/status`, 'utf8'))?.[1]);
+      const status = readFileSync(`/proc/${name}/status`, 'utf8');
+      const uid = Number(/^Uid:\t(\d+)/m.exec(status)?.[1]);
+      if (/^State:\t[ZX]/m.test(status)) return [];
       return uid >= firstId && uid < firstId + RANGE_SIZE ? [Number(name)] : [];
     } catch {
       return [];

@@ -1,13 +1,16 @@
 /** Sealed network namespaces: a pool of ready ones, and the listeners of those that sandboxes have. */
 import { randomBytes } from 'node:crypto';
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { DoorConnection } from '../driver.ts';
 import type { Helper } from './helper-client.ts';
 
 export type Network = {
   path: string;
-  servers: Server[] /** Unset: not claimed, its connections are dropped. */;
+  servers: Server[];
+  /** Connections that are open; they end with the namespace. */
+  sockets: Set<Socket>;
+  /** Unset: not claimed, its connections are dropped. */
   sandboxId?: string;
 };
 
@@ -34,7 +37,7 @@ export function createNetworks(deps: {
   const keyOf = (doors: Record<string, number>): string => JSON.stringify(Object.entries(doors).sort());
 
   const open = async (op: 'network' | 'listen', path: string, doors: Record<string, number>): Promise<Network> => {
-    const network: Network = { path, servers: [] };
+    const network: Network = { path, servers: [], sockets: new Set() };
     const { handles } = await deps.helper.ask(op, { path, ports: doors });
     for (const [door, handle] of handles) network.servers.push(await serveHandle(handle, door, network, deps.serve));
     all.set(path, network);
@@ -83,6 +86,7 @@ export function createNetworks(deps: {
 }
 
 const closeServers = async (network: Network): Promise<void> => {
+  for (const socket of network.sockets) socket.destroy();
   await Promise.all(network.servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
 };
 
@@ -95,8 +99,10 @@ function serveHandle(
 ): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
-      if (network.sandboxId === undefined) socket.destroy();
-      else serve({ sandboxId: network.sandboxId, door, socket });
+      if (network.sandboxId === undefined) return void socket.destroy();
+      network.sockets.add(socket);
+      socket.once('close', () => network.sockets.delete(socket));
+      serve({ sandboxId: network.sandboxId, door, socket });
     });
     server.once('error', reject);
     server.listen(handle as object, () => resolve(server));
