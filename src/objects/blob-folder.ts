@@ -8,6 +8,7 @@ import type { KeyProvider } from '#kernel/key-provider.ts';
 import type { Blob, BlobVault, ByteSpan, WriteOptions } from './blob.ts';
 import { createChecksum } from './checksum.ts';
 import { FRAME_BYTES, frameCount, frameSpan, openFrame, sealedSize, sealFrame } from './frame.ts';
+import { freeNow } from './free-now.ts';
 
 type Deps = { folder: string; keys: KeyProvider; clock: Clock };
 
@@ -123,7 +124,10 @@ async function writeFrames(
   let index = 0;
   let sizeBytes = 0;
   const flush = async (last: boolean): Promise<void> => {
-    await writeAll(file, sealFrame(key, { blobId, index, last }, frame.subarray(0, filled)));
+    const { sealed, tag } = sealFrame(key, { blobId, index, last }, frame.subarray(0, filled));
+    await writeAll(file, sealed);
+    await writeAll(file, tag);
+    freeNow(sealed);
     index += 1;
     filled = 0;
   };
@@ -173,11 +177,12 @@ async function* readBlob(at: Place, blob: Blob, span?: ByteSpan): AsyncGenerator
   const file = await openSized(at.path, sealedSize(blob.sizeBytes));
   try {
     const sum = whole ? createChecksum('sha256') : undefined;
+    const buffer = Buffer.allocUnsafe(frameSpan(0, blob.sizeBytes).length);
     const lastIndex = frameCount(blob.sizeBytes) - 1;
     const until = Math.max(0, Math.floor(end / FRAME_BYTES));
     for (let index = Math.floor(start / FRAME_BYTES); index <= until; index += 1) {
       const { offset, length } = frameSpan(index, blob.sizeBytes);
-      const sealed = await readExactly(file, offset, length);
+      const sealed = await readExactly(file, buffer.subarray(0, length), offset);
       const plain = openFrame(key, { blobId: blob.blobId, index, last: index === lastIndex }, sealed);
       sum?.update(plain);
       // The last frame leaves only when the digest of the whole is right.
@@ -203,10 +208,9 @@ async function openSized(path: string, sealedBytes: number): Promise<FileHandle>
   throw damaged();
 }
 
-async function readExactly(file: FileHandle, offset: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafe(length);
-  for (let got = 0; got < length; ) {
-    const { bytesRead } = await file.read(bytes, got, length - got, offset + got);
+async function readExactly(file: FileHandle, bytes: Buffer, offset: number): Promise<Buffer> {
+  for (let got = 0; got < bytes.length; ) {
+    const { bytesRead } = await file.read(bytes, got, bytes.length - got, offset + got);
     if (bytesRead === 0) throw damaged();
     got += bytesRead;
   }

@@ -20,11 +20,13 @@ export function frameSpan(index: number, sizeBytes: number): { offset: number; l
   return { offset: index * (FRAME_BYTES + TAG_BYTES), length: plain + TAG_BYTES };
 }
 
-/** Ciphertext and tag of one frame. Every blob has a key of its own, so the place alone is a nonce that never repeats. */
-export function sealFrame(key: Uint8Array, place: FramePlace, plaintext: Uint8Array): Buffer {
+/** Ciphertext and tag of one frame, which are written one after the other. Every blob has a key of its own, so the place alone is a nonce that never repeats. */
+export function sealFrame(key: Uint8Array, place: FramePlace, plaintext: Uint8Array): { sealed: Buffer; tag: Buffer } {
   const cipher = createCipheriv('aes-256-gcm', key, nonceOf(place), { authTagLength: TAG_BYTES });
   cipher.setAAD(boundTo(place));
-  return Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
+  const sealed = cipher.update(plaintext);
+  cipher.final();
+  return { sealed, tag: cipher.getAuthTag() };
 }
 
 /** The plaintext of one frame; throws `integrity` when one bit of it, its place or its key differs. */

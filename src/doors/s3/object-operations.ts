@@ -1,4 +1,6 @@
-import { pipeline } from 'node:stream/promises';
+import type { ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
+import { freeNow } from '#src/objects/free-now.ts';
 import type { OpenRequest } from '#src/objects/open-object.ts';
 import { isoTime, quoted, setChecksums, setObjectHeaders } from './object-answer.ts';
 import { readAttributes, readPayload, readText, refuseUnkept } from './payload.ts';
@@ -31,13 +33,32 @@ export async function getObject(call: Call): Promise<void> {
   const object = await call.objects.open(openRequest(call));
   try {
     setObjectHeaders(call.response, call.request, object);
-    await pipeline(object.body, call.response);
+    await sendBody(object.body, call.response);
   } catch (error) {
-    object.body.destroy();
     // A client that has seen enough just goes away.
-    if (error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE') return;
+    if (error instanceof ClientGone) return;
     throw error;
+  } finally {
+    object.body.destroy();
   }
+}
+
+class ClientGone extends Error {}
+
+/** Sends a frame, waits until it is out, and gives its memory back. */
+async function sendBody(body: Readable, response: ServerResponse): Promise<void> {
+  const gone = new Promise<never>((_resolve, reject) => {
+    response.once('close', () => reject(new ClientGone()));
+  });
+  gone.catch(() => undefined);
+  for await (const chunk of body) {
+    const sent = new Promise<void>((resolve, reject) => {
+      response.write(chunk, (error) => (error ? reject(new ClientGone()) : resolve()));
+    });
+    await Promise.race([sent, gone]);
+    freeNow(chunk);
+  }
+  response.end();
 }
 
 /** HeadObject. */

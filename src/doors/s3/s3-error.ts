@@ -128,6 +128,6 @@ export function errorXml(error: AppError, place: { resource: string; requestId: 
   const hint = error.details.hint === undefined ? '' : ` ${error.details.hint}`;
   const decision =
     error.details.decisionId === undefined ? '' : `<DecisionId>${escapeXml(error.details.decisionId)}</DecisionId>`;
-  const message = `${error.message}${hint}`;
+  const message = `${error.message.replace(/[^.!?]$/, '$&.')}${hint}`;
   return `${XML_HEAD}<Error><Code>${code}</Code><Message>${escapeXml(message)}</Message>${decision}<Resource>${escapeXml(place.resource)}</Resource><RequestId>${escapeXml(place.requestId)}</RequestId></Error>`;
 }
