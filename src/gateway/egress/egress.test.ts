@@ -113,7 +113,7 @@ async function until(check: () => boolean): Promise<void> {
 async function plain(proxy: number, text: string): Promise<string> {
   const socket = connect(proxy, '127.0.0.1');
   socket.on('error', () => undefined);
-  socket.end(text);
+  socket.write(text);
   return read(socket, () => false);
 }
 

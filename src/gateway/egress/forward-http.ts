@@ -74,7 +74,6 @@ export async function forwardHttp(options: {
     path,
     headers,
     setHost: false,
-    agent: false,
   });
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
     outgoing.once('response', resolve);
