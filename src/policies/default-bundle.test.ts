@@ -23,6 +23,7 @@ const UNASKED = new Set([
   'sandbox.lost',
   'sandbox.start',
   'sandbox.stopped',
+  'vault.request',
 ]);
 
 const NAMED = /(?:\baction: |\bquestion\(\s*)'([a-z-]+\.[a-z-]+)'/g;
