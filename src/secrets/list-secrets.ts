@@ -7,7 +7,7 @@ import type { Caller, SecretsDeps } from './secrets-deps.ts';
 const PAGE = 500;
 
 /**
- * Names directly below a prefix, sorted; those with more below them end in a slash (both may be there). Names carry labels as
+ * Names of the caller's secrets directly below a prefix, sorted; those with more below them end in a slash (both may be there). Names carry labels as
  * contents do: whoever lists takes over those of all that is told.
  */
 export async function listSecrets(deps: SecretsDeps, request: Caller & { prefix: string }): Promise<string[]> {
@@ -19,13 +19,13 @@ export async function listSecrets(deps: SecretsDeps, request: Caller & { prefix:
     requestId,
     action: 'secret.list',
     object: auditSecret(prefix),
-    ask: async () => {
-      const object = { type: 'secret', id: prefix, name: prefix, labels: [] };
+    ask: async (_reader, subject) => {
+      const object = { type: 'secret', id: prefix, name: prefix, owner: subject.user, labels: [] };
       return [{ action: 'secret.list', resource: 'secret', object }];
     },
     act: async (tx, crossing) => {
       const names = new Set<string>();
-      for await (const path of pathsBelow(tx, prefix)) {
+      for await (const path of pathsBelow(tx, identity.user, prefix)) {
         const [head = '', ...rest] = path.slice(prefix.length).split('/');
         names.add(rest.length > 0 ? `${head}/` : head);
         await takeLabels(deps, tx, crossing, path);
@@ -43,10 +43,10 @@ async function takeLabels(deps: SecretsDeps, tx: Tx, crossing: Crossing, path: s
   if (labels.some((label) => !known.has(label))) await crossing.reads(node, 'listed');
 }
 
-async function* pathsBelow(reader: Reader, prefix: string): AsyncGenerator<string> {
+async function* pathsBelow(reader: Reader, owner: string, prefix: string): AsyncGenerator<string> {
   let after = '';
   for (;;) {
-    const page = await selectPaths(reader, { prefix, after, limit: PAGE });
+    const page = await selectPaths(reader, { owner, prefix, after, limit: PAGE });
     yield* page;
     if (page.length < PAGE) return;
     after = page.at(-1) ?? '';

@@ -75,7 +75,7 @@ export async function writeMetadata(
       const secret = { ...before, ...request.change(before), updatedMs: open.nowMs };
       checkRules(secret);
       await upsertSecret(tx, secret);
-      const config = await selectConfig(tx);
+      const config = await selectConfig(tx, secret.owner);
       await deleteVersionsUpTo(tx, secret.path, secret.currentVersion - versionsKept(secret, config));
       await open.writes(nodeOfSecret(secret.path), 'described');
     },
@@ -93,11 +93,12 @@ export async function removeSecret(deps: SecretsDeps, request: At): Promise<void
   });
 }
 
-/** Reads the rules of secrets that have none of their own. */
+/** Reads the rules of the caller's secrets that have none of their own. */
 export async function readConfig(deps: SecretsDeps, request: Caller): Promise<SecretRules> {
   return deps.gateway.cross({
     ...configCrossing(request, 'secret.list'),
-    act: async (tx) => (await selectConfig(tx)) ?? { maxVersions: 0, casRequired: false, deleteAfterMs: 0 },
+    act: async (tx, { subject }) =>
+      (await selectConfig(tx, subject.user)) ?? { maxVersions: 0, casRequired: false, deleteAfterMs: 0 },
   });
 }
 
@@ -108,17 +109,17 @@ export async function writeConfig(
 ): Promise<void> {
   await deps.gateway.cross({
     ...configCrossing(request, 'secret.configure'),
-    act: async (tx) => {
-      const before = (await selectConfig(tx)) ?? { maxVersions: 0, casRequired: false, deleteAfterMs: 0 };
+    act: async (tx, { subject }) => {
+      const before = (await selectConfig(tx, subject.user)) ?? { maxVersions: 0, casRequired: false, deleteAfterMs: 0 };
       const rules = { ...before, ...request.change };
       checkRules({ ...rules, customMetadata: {} });
-      await upsertConfig(tx, rules);
+      await upsertConfig(tx, subject.user, rules);
     },
   });
 }
 
 function configCrossing({ identity, door, requestId }: Caller, action: SecretAction) {
-  const object = { type: 'secret', id: '*', name: '*', labels: [] };
+  const object = { type: 'secret', id: '*', name: '*', owner: identity.user, labels: [] };
   return {
     identity,
     door,

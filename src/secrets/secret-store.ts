@@ -68,16 +68,16 @@ export async function deleteSecret(tx: Tx, path: string): Promise<void> {
   await tx.run(sql`delete from secrets where path = ${path}`);
 }
 
-/** Paths that begin with the prefix (empty, or ending in a slash), in the order of their bytes, after `after`. */
+/** An owner's paths that begin with the prefix (empty, or ending in a slash), in the order of their bytes, after `after`. */
 export async function selectPaths(
   reader: Reader,
-  options: { prefix: string; after: string; limit: number },
+  options: { owner: string; prefix: string; after: string; limit: number },
 ): Promise<string[]> {
-  const { prefix, after, limit } = options;
+  const { owner, prefix, after, limit } = options;
   // "0" is the character after "/": the end of all paths below the prefix.
   const below = prefix === '' ? rawSql('') : sql` and path > ${prefix} and path < ${`${prefix.slice(0, -1)}0`}`;
   const rows = await reader.all<{ path: string }>(
-    sql`select path from secrets where path > ${after}${below} order by path limit ${limit}`,
+    sql`select path from secrets where owner = ${owner} and path > ${after}${below} order by path limit ${limit}`,
   );
   return rows.map((row) => row.path);
 }
@@ -144,20 +144,20 @@ export async function destroyVersions(tx: Tx, path: string, versions: readonly S
     where path = ${path} and version in ${listSql(versions)}`);
 }
 
-/** The configured rules; undefined while nobody has set any. */
-export async function selectConfig(reader: Reader): Promise<SecretRules | undefined> {
+/** The rules that a user configured for their secrets; undefined while there are none. */
+export async function selectConfig(reader: Reader, owner: string): Promise<SecretRules | undefined> {
   const row = await reader.get<{ max_versions: number; cas_required: number; delete_after_ms: number }>(
-    sql`select max_versions, cas_required, delete_after_ms from secret_config where id = 'config'`,
+    sql`select max_versions, cas_required, delete_after_ms from secret_config where owner = ${owner}`,
   );
   if (row === undefined) return undefined;
   return { maxVersions: row.max_versions, casRequired: row.cas_required === 1, deleteAfterMs: row.delete_after_ms };
 }
 
-/** Sets the configured rules. */
-export async function upsertConfig(tx: Tx, rules: SecretRules): Promise<void> {
-  await tx.run(sql`insert into secret_config (id, max_versions, cas_required, delete_after_ms)
-    values ('config', ${rules.maxVersions}, ${rules.casRequired ? 1 : 0}, ${rules.deleteAfterMs})
-    on conflict (id) do update set max_versions = excluded.max_versions, cas_required = excluded.cas_required,
+/** Sets the rules that a user configured. */
+export async function upsertConfig(tx: Tx, owner: string, rules: SecretRules): Promise<void> {
+  await tx.run(sql`insert into secret_config (owner, max_versions, cas_required, delete_after_ms)
+    values (${owner}, ${rules.maxVersions}, ${rules.casRequired ? 1 : 0}, ${rules.deleteAfterMs})
+    on conflict (owner) do update set max_versions = excluded.max_versions, cas_required = excluded.cas_required,
       delete_after_ms = excluded.delete_after_ms`);
 }
 

@@ -90,6 +90,20 @@ for (const store of TEST_STORES) {
   });
 }
 
+test('what others own is not listed, not even as a folder', async () => {
+  const world = await openTestSecrets();
+  try {
+    const { secrets } = world;
+    await secrets.write({ ...ada, path: 'team/mine', value: {} });
+    await secrets.write({ ...ada, identity: person('bob'), path: 'team/other', value: {} });
+    await secrets.write({ ...ada, identity: person('bob'), path: 'bob/secret', value: {} });
+    assert.deepEqual(await secrets.list({ ...ada, prefix: '' }), ['team/']);
+    assert.deepEqual(await secrets.list({ ...box, prefix: 'team' }), ['mine']);
+  } finally {
+    await world.close();
+  }
+});
+
 test('cas_required, on a secret or for all, refuses a blind write', async () => {
   const world = await openTestSecrets();
   try {

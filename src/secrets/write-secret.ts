@@ -56,10 +56,10 @@ async function addVersion(
   cas: number | undefined,
 ): Promise<VersionInfo> {
   const { nowMs } = crossing;
-  const config = await selectConfig(tx);
   const found = await selectSecret(tx, path);
-  checkCas(found, config, cas);
   const secret = found ?? newSecret(path, crossing.subject.user, nowMs);
+  const config = await selectConfig(tx, secret.owner);
+  checkCas(found, config, cas);
   const currentVersion = secret.currentVersion + 1;
   const deleteAfterMs = shortest(secret.deleteAfterMs, config?.deleteAfterMs ?? 0);
   const deletedMs = deleteAfterMs > 0 ? nowMs + deleteAfterMs : null;

@@ -10,6 +10,7 @@ create table secrets (
   created_ms bigint not null,
   updated_ms bigint not null
 );
+create index secrets_owner on secrets (owner, path);
 
 -- wrapped is the data key of this one value; wrapped and sealed are null once it is destroyed. deleted_ms may lie ahead.
 create table secret_versions (
@@ -26,9 +27,9 @@ create table secret_versions (
   primary key (path, version)
 );
 
--- The rules of secrets that have none of their own.
+-- The rules of somebody's secrets that have none of their own.
 create table secret_config (
-  id text primary key,
+  owner text primary key,
   max_versions bigint not null,
   cas_required smallint not null,
   delete_after_ms bigint not null

@@ -58,16 +58,19 @@ const keyOf = (token: string): Buffer => createHash('sha256').update(`parent of 
 /** What a subject's tokens are bound to. */
 export const subjectOf = (identity: Pick<Identity, 'type' | 'id'>): string => `${identity.type}:${identity.id}`;
 
-/** True when an action is within scopes: named, by its noun (`secret.*`, `secret`), or `*`. */
-export const inScopes = (scopes: readonly string[], action: string): boolean => {
-  const noun = action.split('.')[0] ?? '';
-  return scopes.some((scope) => scope === '*' || scope === action || scope === noun || scope === `${noun}.*`);
-};
+const covers = (scope: string, action: string): boolean =>
+  scope === '*' || scope === action || (scope.endsWith('.*') && action.startsWith(scope.slice(0, -1)));
 
-/** What is left of the child's scopes within the parent's. */
+/** True when scopes (`*`, `NOUN.ACTION`, `NOUN.*`, each with `:OBJECT` or without) name this action at all; policy looks at the object. */
+export const inScopes = (scopes: readonly string[], action: string): boolean =>
+  scopes.some((scope) => covers(scope.split(':', 1)[0] ?? '', action));
+
+/** What is left of the child's scopes within the parent's: none is ever wider than one of those. */
 export function narrow(parent: readonly string[], child: readonly string[]): string[] {
   if (child.includes('*')) return [...parent];
-  return child.filter((scope) => parent.includes(scope) || inScopes(parent, scope));
+  return child.filter(
+    (scope) => parent.includes(scope) || parent.some((one) => covers(one, scope.split(':', 1)[0] ?? '')),
+  );
 }
 
 export function createChildTokens(deps: {

@@ -64,7 +64,7 @@ async function sealStatus(services: VaultServices): Promise<Answer> {
 }
 
 async function crossMounts(services: VaultServices, call: VaultCall): Promise<void> {
-  const object = { type: 'mount', id: 'secret/', name: 'secret/', labels: [] };
+  const object = { type: 'mount', id: 'secret/', name: 'secret/', owner: call.identity.user, labels: [] };
   await services.gateway.cross({
     ...callerOf(call),
     action: 'secret.list',
