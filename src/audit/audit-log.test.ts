@@ -169,6 +169,37 @@ describe('the audit log', () => {
     assert.equal(found.findings[0]?.seq, 300);
   });
 
+  it('names the first entry of a published bundle that was deleted, moved, inserted or cut', () => {
+    const changes: [string, (entries: Buffer[]) => Buffer[]][] = [
+      ['deleted', (entries) => entries.toSpliced(44, 1)],
+      ['moved', (entries) => entries.toSpliced(44, 2, ...entries.slice(44, 46).reverse())],
+      ['inserted', (entries) => entries.toSpliced(44, 0, Buffer.from('{}'))],
+      ['cut', (entries) => entries.slice(0, 44)],
+    ];
+    for (const [name, change] of changes) {
+      const dir = copyOfTiles();
+      const path = join(dir, 'tile/entries/001');
+      writeFileSync(path, encodeBundle(change(decodeBundle(readFileSync(path)) ?? []).map(String)));
+      assert.equal(verifyFolder({ dir, publicKey: signer.publicKey }).findings[0]?.seq, 300, name);
+    }
+  });
+
+  it('raises no alarm while entries are written and published', async () => {
+    const dir = copyOfTiles();
+    const more = Array.from({ length: 100 }, (_, n) => committer.commit(async () => ({ entries: [draft(SIZE + n)] })));
+    const flushTiles = async (): Promise<void> => {
+      await publishTo({ database, publicKey: signer.publicKey }, dir, SIZE);
+    };
+    const found = await verifyLog({ database, publicKey: signer.publicKey, folder: dir, flushTiles });
+    await Promise.all(more);
+    assert.deepEqual(found.findings, []);
+    const earlier = readFileSync(join(tiles, 'checkpoint'));
+    await flushTiles();
+    writeFileSync(join(dir, 'checkpoint'), earlier);
+    const between = verifyFolder({ dir, publicKey: signer.publicKey });
+    assert.deepEqual([between.size, between.findings], [SIZE, []], 'tiles ahead of their checkpoint are no alarm');
+  });
+
   it('finds a changed tile, a changed checkpoint and another key', () => {
     const dir = copyOfTiles();
     const tile = join(dir, 'tile/1/000.p/2');
