@@ -8,7 +8,7 @@ import { type Database, rawSql } from '#kernel/sql.ts';
 import { createCommitter } from '#src/audit/committer.ts';
 import type { EntryDraft } from '#src/audit/entry.ts';
 import { openDatabase } from '#src/database/open-database.ts';
-import { createGateway, type Gateway, type Identity } from '#src/gateway/crossing.ts';
+import { createGateway, type Decider, type Gateway, type Identity } from '#src/gateway/crossing.ts';
 import { createLineageRecorder } from '#src/lineage/record-lineage.ts';
 import type { Question, Subject } from '#src/policies/decision.ts';
 import type { BlobVault } from './blob.ts';
@@ -54,7 +54,12 @@ export const sandbox = (id: string, user: string): Identity => ({ ...person(user
 
 /** Opens a world in a folder of its own; `close` removes it. */
 export async function openWorld(
-  options: { url?: string | undefined; builtIn?: (deps: { vault: BlobVault }) => Record<string, BucketRules> } = {},
+  options: {
+    url?: string | undefined;
+    builtIn?: (deps: { vault: BlobVault }) => Record<string, BucketRules>;
+    /** The real thing in place of `policy`. */
+    decider?: Decider;
+  } = {},
 ): Promise<World> {
   const home = await mkdtemp(join(tmpdir(), 'fumehood-objects-'));
   const { database, drop } = await openStore(options.url, home);
@@ -77,7 +82,7 @@ export async function openWorld(
         },
       },
     }),
-    decider: {
+    decider: options.decider ?? {
       decide: async (_reader, { subject, questions }) => {
         asked.push(...questions);
         const refused = questions.find((question) => !policy.allows(question, subject));

@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { signingKey, signRequest } from '#src/doors/s3/signature.ts';
 import { FRAME_BYTES } from '#src/objects/frame.ts';
 import { patternBytes } from '#src/objects/test-objects.ts';
-import { type S3Server, startS3 } from './s3-server.ts';
+import { type S3Server, SANDBOX_ID, startS3 } from './s3-server.ts';
 
 const CRC32_OF_HELLO = 'NhCmhg==';
 
@@ -113,6 +113,27 @@ describe('S3 door', () => {
     assert.deepEqual([forged.status, codeOf(await forged.text())], [403, 'SignatureDoesNotMatch']);
     assert.equal((await put('hello')).status, 200);
     assert.equal((await send('GET', '/lab/signed')).text, 'hello');
+  });
+
+  it('takes the keys of a sandbox inside of it, and nowhere else', async () => {
+    const key = await server.issue({ sandboxId: SANDBOX_ID });
+    const date = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
+    const scope = `${date.slice(0, 8)}/us-east-1/s3/aws4_request`;
+    const get = async (endpoint: string) => {
+      const headers: Record<string, string> = {
+        host: endpoint.slice('http://'.length),
+        'x-amz-content-sha256': 'UNSIGNED-PAYLOAD',
+        'x-amz-date': date,
+      };
+      const signedHeaders = Object.keys(headers).sort();
+      const request = { method: 'GET', path: '/', query: '', headers: new Map(Object.entries(headers)) };
+      const secret = signingKey(key.secretAccessKey, scope);
+      const signature = signRequest(request, { signedHeaders, date, scope }, 'UNSIGNED-PAYLOAD', secret);
+      const authorization = `AWS4-HMAC-SHA256 Credential=${key.accessKeyId}/${scope}, SignedHeaders=${signedHeaders.join(';')}, Signature=${signature}`;
+      return (await fetch(`${endpoint}/`, { headers: { ...headers, authorization } })).status;
+    };
+    assert.equal(await get(server.inside), 200);
+    assert.equal(await get(server.outside), 403);
   });
 
   it('turns a flipped byte into an error before the first byte, or ends the connection before the last', async () => {

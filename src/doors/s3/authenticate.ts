@@ -19,9 +19,12 @@ type Deps = {
 /** Who asks, and what their key still lets them do. */
 export type Authenticated = { identity: Identity; readOnly: boolean; signing: ChunkSigning | undefined };
 
+type Verified = Authenticated & { sandboxId: string | undefined };
+
 /**
  * Outside of sandboxes a signature by a key of Fumehood's is who one is. In a sandbox the connection is, and such a key only narrows: it may be
- * read-only, expired (refused) or wrongly signed (refused); any other key adds nothing and takes nothing.
+ * read-only, expired (refused) or wrongly signed (refused); any other key adds nothing and takes nothing. A sandbox's own key is refused
+ * outside of it: data would leave without the sandbox's labels.
  */
 export async function authenticate(deps: Deps, exchange: Exchange, request: S3Request): Promise<Authenticated> {
   if (exchange.peer.kind === 'sandbox') {
@@ -30,6 +33,9 @@ export async function authenticate(deps: Deps, exchange: Exchange, request: S3Re
     return { identity, readOnly: narrowed?.readOnly ?? false, signing: narrowed?.signing };
   }
   const found = await verified(deps, request, false);
+  if (found?.sandboxId !== undefined) {
+    throw wireError('AccessDenied', "This access key is a sandbox's own: it is worth nothing outside of it.");
+  }
   if (found === undefined) {
     if (request.query.has('AWSAccessKeyId')) throw oldSignature();
     throw wireError(
@@ -41,7 +47,7 @@ export async function authenticate(deps: Deps, exchange: Exchange, request: S3Re
   return found;
 }
 
-async function verified(deps: Deps, request: S3Request, lenient: boolean): Promise<Authenticated | undefined> {
+async function verified(deps: Deps, request: S3Request, lenient: boolean): Promise<Verified | undefined> {
   const credential = readLeniently(request, lenient);
   if (credential === undefined) return undefined;
   const found = await deps.accessKeys.find(credential.accessKeyId);
@@ -58,7 +64,8 @@ async function verified(deps: Deps, request: S3Request, lenient: boolean): Promi
   verifyRequest(request.signed, credential, payloadHash, key);
   const signed = payloadHash.startsWith('STREAMING-AWS4-HMAC-SHA256-PAYLOAD');
   const signing = signed ? chunkSigning(credential, key) : undefined;
-  return { identity: found.key.identity, readOnly: found.key.readOnly, signing };
+  const { identity, readOnly, sandboxId } = found.key;
+  return { identity, readOnly, sandboxId, signing };
 }
 
 const oldSignature = () =>
