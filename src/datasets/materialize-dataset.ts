@@ -88,6 +88,7 @@ async function build(
   try {
     await mkdir(fresh, { mode: 0o755 });
     const objects = await deps.database.read((reader) => deps.shelf.files(reader, DATASET_BUCKET, prefix));
+    if (objects.length === 0) throw removed(dataset);
     const written: DatasetFile[] = [];
     for (const object of objects) {
       const path = object.key.slice(prefix.length);
@@ -162,6 +163,9 @@ async function digestOf(path: string): Promise<Pick<DatasetFile, 'sizeBytes' | '
 
 const damaged = (what: string): AppError =>
   new AppError('integrity', `The files of ${what} are not those of its digest: it is not mounted.`);
+
+const removed = ({ name, version }: { name: string; version: number }): AppError =>
+  new AppError('not_found', `Version ${version} of data set "${name}" was removed in the meantime.`);
 
 const noSpace = (name: string): AppError =>
   new AppError('unavailable', `There is no space left to decrypt data set "${name}" for mounting.`, {

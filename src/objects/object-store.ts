@@ -113,9 +113,10 @@ export async function selectNamedBlobs(reader: Reader, blobIds: readonly string[
   return named;
 }
 
-/** True when anything at all is encrypted: the key must then be there. */
-export async function anyBlob(reader: Reader): Promise<boolean> {
-  return (await reader.get(sql`select 1 as found from object_blobs limit 1`)) !== undefined;
+/** True when anything of this domain is encrypted: its key must then be there. */
+export async function anyEncrypted(reader: Reader): Promise<boolean> {
+  const blob = await reader.get(sql`select 1 as found from object_blobs limit 1`);
+  return blob !== undefined || (await reader.get(sql`select 1 as found from access_keys limit 1`)) !== undefined;
 }
 
 const toBlob = (row: BlobRow): Blob => ({
