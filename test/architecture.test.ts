@@ -66,6 +66,8 @@ function resolveSpecifier(file: string, specifier: string): string | undefined {
   return specifier.startsWith('.') ? normalize(join(dirname(file), specifier)) : undefined;
 }
 
+/** The composition root, in one file or several. */
+const isRoot = (file: string): boolean => file === 'src/main.ts' || ['composition', 'wiring'].includes(placeOf(file));
 const placeOf = (file: string): string => file.split('/')[1] ?? '';
 const nounOf = (domain: string): string =>
   domain.endsWith('ies') ? `${domain.slice(0, -3)}y` : domain === 'sandboxes' ? 'sandbox' : domain.replace(/s$/, '');
@@ -73,7 +75,7 @@ const nounOf = (domain: string): string =>
 /** Why an import is not allowed, or nothing. */
 function objection({ from, to, typeOnly }: Import): string | undefined {
   const [here, there] = [placeOf(from), placeOf(to)];
-  if (here === there || there === 'kernel' || from === 'src/main.ts' || isTest(from)) return undefined;
+  if (here === there || there === 'kernel' || isRoot(from) || isTest(from)) return undefined;
   if (to === 'src/main.ts')
     return from === 'src/cli/commands/up.ts' ? undefined : 'only "up" starts the composition root';
   if (isTest(to)) return 'a test fixture is for tests';

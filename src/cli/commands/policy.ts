@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { basename } from 'node:path';
 import { AppError } from '#kernel/errors.ts';
 import { at } from '../api-client.ts';
-import type { Command, Context } from '../command.ts';
+import { body, type Command, type Context } from '../command.ts';
+import { numberOf } from '../numbers.ts';
 import { cell } from '../output.ts';
 import { pageFlags, printList } from './paging.ts';
 
@@ -26,13 +26,14 @@ const offline: readonly Command[] = [
     summary: 'Check a policy: syntax, types, builtins, and what its tests cover; needs no server',
     args: [file],
     run: async (context) => {
-      const { checkPolicy } = await import('../check-policy.ts');
-      const path = context.arg('FILE');
-      const checked = await checkPolicy(readSource(context), path, context.env);
-      if (checked.converted) context.out.note('it is in the older syntax; the converted text is what runs');
-      const coverage = checked.coverage === null ? 'no tests beside it' : `tests cover ${checked.coverage} %`;
-      const text = `${basename(path)}: package ${checked.package}, decides by ${checked.rules.join(', ')}, ${coverage}\n`;
-      context.out.text(checked.converted ? `${text}\n${checked.source}` : text, checked);
+      const { checkPolicy } = await import('#src/policies/check-policy.ts');
+      const checked = await checkPolicy(context.arg('FILE'));
+      const { file: name, tests } = checked;
+      const tested =
+        tests === null ? 'no tests beside it' : `${tests.passed} tests passed, covering ${tests.coverage} %`;
+      const text = `${name}: package ${checked.package}, decides by ${checked.rules.join(', ')}; ${tested}\n`;
+      const converted = `in the syntax of Rego version 1 it reads:\n\n${checked.source}`;
+      context.out.text(checked.converted ? `${text}${converted}` : text, checked);
       return undefined;
     },
   },
@@ -41,11 +42,10 @@ const offline: readonly Command[] = [
     summary: 'Run the tests of policies in a folder; needs no server',
     args: [{ name: 'DIR', help: 'a folder with *.rego and *_test.rego' }],
     run: async (context) => {
-      const { testPolicies } = await import('../check-policy.ts');
-      const result = await testPolicies(context.arg('DIR'), context.env);
-      for (const one of result.failures) context.out.note(`failed: ${one}`);
-      context.out.text(`${result.passed} passed, ${result.failed} failed`, result);
-      return result.failed === 0 && result.passed > 0 ? 0 : 1;
+      const { testPolicies } = await import('#src/policies/check-policy.ts');
+      const report = await testPolicies(context.arg('DIR'));
+      context.out.text(`${report.passed} passed, ${report.failed} failed, covering ${report.coverage} %`, report);
+      return undefined;
     },
   },
 ];
@@ -100,8 +100,12 @@ export const policy: readonly Command[] = [
     verb: 'rollback',
     summary: 'Put the version before in force again',
     args: [name],
+    flags: [{ name: 'to', value: 'VERSION', help: 'an older version than the one before' }],
     run: async (context) => {
-      context.out.item(await context.api.send('POST', at('policies', context.arg('NAME'), 'rollback')));
+      const request = body({ to: numberOf('to', context.text('to')) });
+      context.out.item(
+        await context.api.send('POST', at('policies', context.arg('NAME'), 'rollback'), { body: request }),
+      );
       return undefined;
     },
   },
@@ -120,33 +124,34 @@ export const policy: readonly Command[] = [
     summary: 'Evaluate a decision again and show which conditions failed',
     args: [{ name: 'DECISION-ID', help: 'from a refusal, or from the audit log' }],
     run: async (context) => {
-      const explained = await context.api.send('GET', at('decisions', context.arg('DECISION-ID'), 'explanation'));
+      const explained = await context.api.send<Explanation>(
+        'GET',
+        at('policies', 'decisions', context.arg('DECISION-ID'), 'explain'),
+      );
       context.out.text(context.out.json ? '' : explainText(explained), explained);
       return undefined;
     },
   },
 ];
 
-/** Words first, then whatever else the explanation holds, as an indented outline. */
-export function explainText(value: unknown, indent = ''): string {
-  if (Array.isArray(value)) return value.map((one) => outline('-', one, indent)).join('');
-  if (typeof value !== 'object' || value === null) return `${indent}${cell(value)}\n`;
-  const { summary, ...rest } = value as Record<string, unknown>;
-  const head = typeof summary === 'string' ? `${indent}${summary}\n` : '';
-  return (
-    head +
-    Object.entries(rest)
-      .map(([key, one]) => outline(`${key}:`, one, indent))
-      .join('')
-  );
-}
+type Failed = { text?: string; location?: string; line?: number };
+type Explanation = {
+  summary: string[];
+  questions: {
+    action: string;
+    resource: string;
+    object: string;
+    tag?: string;
+    answers: { allowed: boolean; failed?: Failed[] }[];
+  }[];
+};
 
-function outline(head: string, value: unknown, indent: string): string {
-  if (typeof value === 'string' && value.includes('\n'))
-    return `${indent}${head}\n${value
-      .split('\n')
-      .map((line) => `${indent}  ${cell(line) === '-' ? '' : cell(line)}\n`)
-      .join('')}`;
-  if (typeof value !== 'object' || value === null) return `${indent}${head} ${cell(value)}\n`;
-  return `${indent}${head}\n${explainText(value, `${indent}  `)}`;
+/** Words first; the inputs and bundles are in the JSON form. */
+export function explainText({ summary, questions }: Explanation): string {
+  const asked = questions.map((one) => {
+    const allowed = one.answers.every((answer) => answer.allowed);
+    const tag = one.tag === undefined ? '' : ` tagged ${cell(one.tag)}`;
+    return `  ${allowed ? 'allowed' : 'denied '}  ${cell(one.action)} on ${cell(one.resource)} ${cell(one.object)}${tag}\n`;
+  });
+  return `${summary.map((line) => `${cell(line)}\n`).join('')}asked:\n${asked.join('')}`;
 }
