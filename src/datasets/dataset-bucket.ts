@@ -25,3 +25,6 @@ export const askForCatalogue = (): Question => ({
   resource: 'data',
   object: { type: 'dataset', id: '*', labels: [] },
 });
+
+/** What is different in the bucket of data sets: read-only, a key is a part of a version, and its names are a catalogue. */
+export const DATASET_BUCKET_RULES = { readOnly: true, partOf: datasetOfKey, askToList: askForCatalogue } as const;

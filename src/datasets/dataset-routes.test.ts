@@ -6,7 +6,7 @@ import { watchCrossings } from '#src/http/watch-crossings.ts';
 import { createShelf } from '#src/objects/shelf.ts';
 import { openWorld, person, type World } from '#src/objects/test-objects.ts';
 import { DEFAULT_TAGS } from './dataset.ts';
-import { askForCatalogue, datasetOfKey } from './dataset-bucket.ts';
+import { DATASET_BUCKET_RULES } from './dataset-bucket.ts';
 import { datasetRoutes } from './dataset-routes.ts';
 
 describe('data sets over REST', () => {
@@ -29,7 +29,7 @@ describe('data sets over REST', () => {
 
   before(async () => {
     world = await openWorld({
-      builtIn: () => ({ datasets: { readOnly: true, partOf: datasetOfKey, askToList: askForCatalogue } }),
+      builtIn: () => ({ datasets: DATASET_BUCKET_RULES }),
     });
     const { gateway, crossings } = watchCrossings(world.gateway);
     const { database, lineage, clock, ids } = world.deps;

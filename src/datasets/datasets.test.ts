@@ -19,7 +19,7 @@ import {
 import { addDataset } from './add-dataset.ts';
 import { deleteDataset, findVersion, tagDataset } from './change-dataset.ts';
 import { DEFAULT_TAGS } from './dataset.ts';
-import { askForCatalogue, datasetOfKey } from './dataset-bucket.ts';
+import { DATASET_BUCKET_RULES } from './dataset-bucket.ts';
 import type { DatasetsDeps } from './datasets-deps.ts';
 import { openDatasetMounts } from './materialize-dataset.ts';
 import { beginDatasetUpload, putDatasetFile, sweepDatasetUploads } from './upload-dataset.ts';
@@ -46,7 +46,7 @@ for (const store of TEST_STORES) {
         url: store.url,
         builtIn: () => ({
           mlflow: { readOnly: false },
-          datasets: { readOnly: true, partOf: datasetOfKey, askToList: askForCatalogue },
+          datasets: DATASET_BUCKET_RULES,
         }),
       });
       const { gateway, database, lineage, clock, ids } = world.deps;
