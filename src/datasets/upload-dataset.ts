@@ -83,7 +83,7 @@ export async function putDatasetFile(
       },
     });
   } catch (error) {
-    deps.shelf.discard([blob.blobId]);
+    deps.shelf.settleFailed(error, blob.blobId);
     throw error;
   }
   deps.shelf.keep([blob.blobId]);

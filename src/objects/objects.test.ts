@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { AppError } from '#kernel/errors.ts';
+import { createObjects } from './create-objects.ts';
 import {
   collect,
   inPieces,
@@ -97,6 +98,21 @@ for (const store of TEST_STORES) {
       await assert.rejects(write('two', { ifMatch: ['0123'] }), refusedAs('precondition_failed'));
       await write('two', { ifMatch: [first.etag] });
       assert.equal((await read('lab', 'once')).toString(), 'two');
+    });
+
+    it('keeps bytes when it is unknown whether the commit that names them happened, and leaves them to the sweep', async () => {
+      const gateway = {
+        ...world.gateway,
+        cross: async () => {
+          throw new AppError('unavailable', 'The connection to the store was lost.');
+        },
+      };
+      const unsure = createObjects({ ...world.deps, gateway });
+      const body = inPieces(Buffer.from('named or not'));
+      await assert.rejects(unsure.put({ ...ada, bucket: 'lab', key: 'unsure', body }), refusedAs('unavailable'));
+      const swept = (graceMs: number) => world.objects.sweep({ requestId: 'req-3', graceMs, abandonedMs: 86_400_000 });
+      assert.equal((await swept(3_600_000)).blobs, 0);
+      assert.equal((await swept(-60_000)).blobs, 1);
     });
 
     it('lists pages in the order of bytes, folds by delimiter and goes on where it stopped', async () => {

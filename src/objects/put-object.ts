@@ -16,7 +16,7 @@ import {
 import { insertBlobs, insertContent } from './object-store.ts';
 import type { ObjectsDeps } from './objects-deps.ts';
 import { placeObject } from './place-object.ts';
-import { takeIn } from './take-in.ts';
+import { settleFailed, takeIn } from './take-in.ts';
 import { LARGEST_PART_BYTES } from './upload.ts';
 
 export type PutRequest = WriteRequest & {
@@ -71,7 +71,7 @@ export async function putObject(deps: ObjectsDeps, request: PutRequest): Promise
     deps.vault.keep([blob.blobId]);
     return answer;
   } catch (error) {
-    deps.vault.discard([blob.blobId]);
+    settleFailed(deps.vault, error, blob.blobId);
     throw error;
   }
 }

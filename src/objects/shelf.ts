@@ -17,7 +17,7 @@ import {
 import type { ObjectsDeps } from './objects-deps.ts';
 import { readPieces } from './open-object.ts';
 import { placeContent } from './place-object.ts';
-import { takeIn } from './take-in.ts';
+import { settleFailed, takeIn } from './take-in.ts';
 
 const PAGE = 500;
 
@@ -31,6 +31,8 @@ export const createShelf = (deps: Pick<ObjectsDeps, 'vault' | 'gateway' | 'ids'>
   ): Promise<Blob> => takeIn(deps, crossing, body, { ...options, expectation: undefined }).then((taken) => taken.blob),
   keep: deps.vault.keep,
   discard: deps.vault.discard,
+  /** Settles a blob whose crossing failed. */
+  settleFailed: (error: unknown, blobId: string): void => settleFailed(deps.vault, error, blobId),
   /** Names a blob in the store, before an object does. */
   record: (tx: Tx, blob: Blob, nowMs: number): Promise<void> => insertBlobs(tx, [blob], nowMs),
   /** Forgets blobs that never became objects; `discard` them after the commit. */

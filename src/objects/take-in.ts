@@ -36,6 +36,19 @@ export async function takeIn(
   }
 }
 
+/**
+ * Settles a blob whose crossing failed. When it is not known whether the commit happened, the bytes stay: if nothing names them, a sweep
+ * finds out.
+ */
+export function settleFailed(
+  vault: Pick<ObjectsDeps['vault'], 'keep' | 'discard'>,
+  error: unknown,
+  blobId: string,
+): void {
+  if (error instanceof AppError && error.code === 'unavailable') vault.keep([blobId]);
+  else vault.discard([blobId]);
+}
+
 function describe(thrown: unknown): AppError {
   if (thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' && CUT.has(thrown.code)) {
     return objectError('invalid', 'length', 'The connection ended before the content did.', 'Send it again.');

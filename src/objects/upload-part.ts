@@ -9,7 +9,7 @@ import { deleteBlobs, insertBlobs, selectContentBlobs } from './object-store.ts'
 import type { ObjectsDeps } from './objects-deps.ts';
 import { readFound, readPieces } from './open-object.ts';
 import { type RangeRequest, resolveRange } from './range.ts';
-import { takeIn } from './take-in.ts';
+import { settleFailed, takeIn } from './take-in.ts';
 import { LARGEST_PART_BYTES, LARGEST_PART_NUMBER, type UploadPart, uploadMissing } from './upload.ts';
 import { insertUploadLabels, selectParts, selectUpload, upsertPart } from './upload-store.ts';
 
@@ -60,7 +60,7 @@ export async function uploadPart(deps: ObjectsDeps, request: PartRequest): Promi
     deps.vault.keep([blob.blobId]);
     return answer;
   } catch (error) {
-    deps.vault.discard([blob.blobId]);
+    settleFailed(deps.vault, error, blob.blobId);
     throw error;
   }
 }
