@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { createHash, createHmac } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { get } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { signingKey, signRequest } from '#src/doors/s3/signature.ts';
 import { FRAME_BYTES } from '#src/objects/frame.ts';
-import { patternBytes } from '#src/objects/test-objects.ts';
+import { collect, patternBytes } from '#src/objects/test-objects.ts';
 import { type S3Server, SANDBOX_ID, startS3 } from './s3-server.ts';
 
 const CRC32_OF_HELLO = 'NhCmhg==';
@@ -119,7 +120,7 @@ describe('S3 door', () => {
     const key = await server.issue({ sandboxId: SANDBOX_ID });
     const date = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
     const scope = `${date.slice(0, 8)}/us-east-1/s3/aws4_request`;
-    const get = async (endpoint: string) => {
+    const list = async (endpoint: string) => {
       const headers: Record<string, string> = {
         host: endpoint.slice('http://'.length),
         'x-amz-content-sha256': 'UNSIGNED-PAYLOAD',
@@ -132,8 +133,18 @@ describe('S3 door', () => {
       const authorization = `AWS4-HMAC-SHA256 Credential=${key.accessKeyId}/${scope}, SignedHeaders=${signedHeaders.join(';')}, Signature=${signature}`;
       return (await fetch(`${endpoint}/`, { headers: { ...headers, authorization } })).status;
     };
-    assert.equal(await get(server.inside), 200);
-    assert.equal(await get(server.outside), 403);
+    assert.equal(await list(server.inside), 200);
+    assert.equal(await list(server.outside), 403);
+  });
+
+  it('takes the bucket out of the host as well', async () => {
+    await send('PUT', '/lab/hosted/key', {}, 'by host');
+    const { port } = new URL(server.inside);
+    const text = await new Promise<string>((resolve, reject) => {
+      const options = { port, host: '127.0.0.1', path: '/hosted/key', headers: { host: `lab.localhost:${port}` } };
+      get(options, (answer) => resolve(collect(answer).then(String))).once('error', reject);
+    });
+    assert.equal(text, 'by host');
   });
 
   it('turns a flipped byte into an error before the first byte, or ends the connection before the last', async () => {
@@ -170,5 +181,10 @@ describe('S3 door', () => {
       /<Deleted><Key>&lt;Key&gt;&amp;<\/Key><\/Deleted>/,
     );
     assert.equal((await send('GET', '/lab/%3CKey%3E%26')).status, 404);
+    await send('PUT', '/lab/two%0D%0Alines', {}, 'x');
+    assert.match((await send('GET', '/lab?prefix=two')).text, /<Key>two&#13;&#10;lines<\/Key>/);
+    const lines = '<Delete><Object><Key>two&#13;&#xA;lines</Key></Object></Delete>';
+    assert.match((await send('POST', '/lab?delete', {}, lines)).text, /<Deleted>/);
+    assert.equal((await send('GET', '/lab/two%0D%0Alines')).status, 404);
   });
 });

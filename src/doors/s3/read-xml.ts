@@ -7,6 +7,7 @@ const parser = new XMLParser({
   parseTagValue: false,
   trimValues: false,
   ignoreDeclaration: true,
+  processEntities: false,
 });
 
 /** A parsed element: its children by name, always as a list. */
@@ -32,11 +33,21 @@ export function readXml(text: string, root: string): XmlElement {
 
 const malformed = () => wireError('MalformedXML', 'The XML that was sent is not well-formed, or not what this needs.');
 
+const NAMED: Record<string, string> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
+
+/** References to characters, each decoded once: the five names of XML, and numbers. */
+const decodeReferences = (text: string): string =>
+  text.replace(/&(?:#x([0-9a-fA-F]{1,6})|#(\d{1,7})|(lt|gt|amp|quot|apos));/g, (whole, hex, decimal, name) => {
+    if (name !== undefined) return NAMED[name] ?? whole;
+    const point = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
+    return point > 0x10ffff ? whole : String.fromCodePoint(point);
+  });
+
 function elementsOf(parent: unknown, name: string): XmlElement[] {
   if (typeof parent !== 'object' || parent === null || !Object.hasOwn(parent, name)) return [];
   const value = (parent as Record<string, unknown>)[name];
   return (Array.isArray(value) ? value : [value]).map((one) => ({
-    text: typeof one === 'string' ? one : '',
+    text: typeof one === 'string' ? decodeReferences(one) : '',
     children: (child) => elementsOf(one, child),
     first: (child) => elementsOf(one, child)[0]?.text,
   }));
