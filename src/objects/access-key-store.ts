@@ -46,6 +46,11 @@ export async function deleteAccessKeysOf(tx: Tx, sandboxId: string): Promise<num
   return tx.run(sql`delete from access_keys where sandbox_id = ${sandboxId}`);
 }
 
+/** Whose key pair this is. */
+export async function selectKeyUser(reader: Reader, accessKeyId: string): Promise<string | undefined> {
+  return (await selectAccessKey(reader, accessKeyId))?.key.identity.user;
+}
+
 /** Removes one key pair. */
 export async function deleteAccessKey(tx: Tx, accessKeyId: string): Promise<number> {
   return tx.run(sql`delete from access_keys where access_key_id = ${accessKeyId}`);

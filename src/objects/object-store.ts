@@ -113,12 +113,6 @@ export async function selectNamedBlobs(reader: Reader, blobIds: readonly string[
   return named;
 }
 
-/** True when anything of this domain is encrypted: its key must then be there. */
-export async function anyEncrypted(reader: Reader): Promise<boolean> {
-  const blob = await reader.get(sql`select 1 as found from object_blobs limit 1`);
-  return blob !== undefined || (await reader.get(sql`select 1 as found from access_keys limit 1`)) !== undefined;
-}
-
 const toBlob = (row: BlobRow): Blob => ({
   blobId: row.blob_id,
   sizeBytes: row.size_bytes,
@@ -230,4 +224,10 @@ export async function selectNameLabels(
     sql`select distinct l.label from object_labels l where l.bucket = ${bucket} and l.object_key >= ${from}${upper}${whose} order by l.label`,
   );
   return rows.map((row) => row.label);
+}
+
+/** Whether anything of this domain is sealed: blobs, or the secrets of access keys. */
+export async function anyBlob(reader: Reader): Promise<boolean> {
+  const blob = await reader.get(sql`select blob_id from object_blobs limit 1`);
+  return blob !== undefined || (await reader.get(sql`select access_key_id from access_keys limit 1`)) !== undefined;
 }

@@ -41,7 +41,7 @@ export async function authenticate(deps: Deps, exchange: Exchange, request: S3Re
     throw wireError(
       'AccessDenied',
       'Requests from outside of sandboxes are signed.',
-      'Get a key pair with "fumehood token create --s3".',
+      'Get a key pair from the API: POST /api/v1/access-keys.',
     );
   }
   return found;
