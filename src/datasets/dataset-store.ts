@@ -118,6 +118,8 @@ export async function deleteVersion(tx: Tx, version: Pick<DatasetVersion, 'name'
 /** The tags of a data set over all of its versions, sorted; undefined when there is no such data set. */
 export async function selectTagsOfName(reader: Reader, name: string): Promise<string[] | undefined> {
   if ((await selectOwner(reader, name)) === undefined) return undefined;
-  const rows = await reader.all<{ tag: string }>(sql`select distinct tag from dataset_tags where name = ${name} order by tag`);
+  const rows = await reader.all<{ tag: string }>(
+    sql`select distinct tag from dataset_tags where name = ${name} order by tag`,
+  );
   return rows.map((row) => row.tag);
 }
