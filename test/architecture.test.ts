@@ -118,9 +118,9 @@ test("the rule sees an arrow that points outwards, and one to another domain's i
     assert.notEqual(objection({ from, to, typeOnly: false }), undefined, `${from} → ${to}`);
 });
 
-test('SQL is in stores, in migrations and in the database folder alone', () => {
+test('SQL is in stores (and the fragments beside them), in migrations and in the database folder alone', () => {
   const allowed = (file: string): boolean =>
-    isTest(file) || /-store\.ts$/.test(file) || ['database', 'kernel'].includes(placeOf(file));
+    isTest(file) || /-(store|sql)\.ts$/.test(file) || ['database', 'kernel'].includes(placeOf(file));
   const wrong = SOURCES.filter((file) => !allowed(file)).filter((file) =>
     /\bsql`/.test(readFileSync(join(ROOT, file), 'utf8')),
   );

@@ -153,6 +153,8 @@ function summarize(outcomes: Outcome[], out: Output): number {
   const sum = (pick: (one: Outcome) => number): number => outcomes.reduce((all, one) => all + pick(one), 0);
   const failed = outcomes.filter((one) => !one.ok);
   const lost = failed.filter((one) => one.fail === 0).length;
-  out.note(`\n${sum((one) => one.pass)} passed, ${sum((one) => one.fail) + lost} failed, ${skipped.length} skipped`);
+  const closing = `${sum((one) => one.pass)} passed, ${sum((one) => one.fail) + lost} failed, ${skipped.length} skipped`;
+  if (out.json) out.note(closing);
+  else out.data(`${closing}\n`);
   return failed.length === 0 && sum((one) => one.pass) > 0 ? 0 : 1;
 }
