@@ -59,28 +59,28 @@ export function sandboxFileRoutes(deps: SandboxDeps): Route[] {
     route({
       method: 'GET',
       path: '/api/v1/sandboxes/:id/files',
-      action: 'sandbox.files.read',
+      action: 'sandbox.files',
       resource: 'sandbox',
       summary: 'List a folder of a sandbox',
       params: Ref,
       query: FilePath,
       response: z.object({ items: z.array(FileInfo), next: z.null() }),
       handle: async ({ params, query, identity, requestId }) => {
-        const { session } = await openSession(deps, { identity, requestId, ref: params.id }, 'sandbox.files.read');
+        const { session } = await openSession(deps, { identity, requestId, ref: params.id }, 'sandbox.files');
         return { items: await session.files.list(query.path), next: null };
       },
     }),
     route({
       method: 'GET',
       path: '/api/v1/sandboxes/:id/files/content',
-      action: 'sandbox.files.read',
+      action: 'sandbox.files',
       resource: 'sandbox',
       summary: 'Read a file of a sandbox',
       params: Ref,
       query: FilePath,
       response: 'stream',
       handle: async ({ params, query, identity, requestId, raw }) => {
-        const { session } = await openSession(deps, { identity, requestId, ref: params.id }, 'sandbox.files.read');
+        const { session } = await openSession(deps, { identity, requestId, ref: params.id }, 'sandbox.files');
         const info = await session.files.stat(query.path);
         if (info.kind !== 'file') {
           throw new AppError('invalid', `${query.path} is a ${info.kind}, not a file.`, {
@@ -96,7 +96,7 @@ export function sandboxFileRoutes(deps: SandboxDeps): Route[] {
     route({
       method: 'PUT',
       path: '/api/v1/sandboxes/:id/files/content',
-      action: 'sandbox.files.write',
+      action: 'sandbox.files',
       resource: 'sandbox',
       summary: 'Write a file of a sandbox; a whole new file or none',
       params: Ref,
@@ -109,7 +109,7 @@ export function sandboxFileRoutes(deps: SandboxDeps): Route[] {
       bodyKind: 'raw',
       response: z.object({ path: z.string(), sizeBytes: z.number() }),
       handle: async ({ params, query, identity, requestId, raw }) => {
-        const { session } = await openSession(deps, { identity, requestId, ref: params.id }, 'sandbox.files.write');
+        const { session } = await openSession(deps, { identity, requestId, ref: params.id }, 'sandbox.files');
         const mode = query.mode === undefined ? {} : { mode: Number.parseInt(query.mode, 8) };
         const { sizeBytes } = await session.files.write(query.path, raw.request, mode);
         return { path: query.path, sizeBytes };
@@ -118,14 +118,14 @@ export function sandboxFileRoutes(deps: SandboxDeps): Route[] {
     route({
       method: 'DELETE',
       path: '/api/v1/sandboxes/:id/files',
-      action: 'sandbox.files.write',
+      action: 'sandbox.files',
       resource: 'sandbox',
       summary: 'Remove a file or a folder of a sandbox',
       params: Ref,
       query: FilePath.extend({ recursive: z.stringbool().default(false) }),
       response: z.object({ path: z.string() }),
       handle: async ({ params, query, identity, requestId }) => {
-        const { session } = await openSession(deps, { identity, requestId, ref: params.id }, 'sandbox.files.write');
+        const { session } = await openSession(deps, { identity, requestId, ref: params.id }, 'sandbox.files');
         await session.files.remove(query.path, { recursive: query.recursive });
         return { path: query.path };
       },

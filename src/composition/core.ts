@@ -1,0 +1,124 @@
+/** Store, keys, audit log, policy and gateway: what everything else stands on. */
+import { createHash } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Clock, systemClock } from '#kernel/clock.ts';
+import { type Ids, randomIds } from '#kernel/ids.ts';
+import { openKeyFile } from '#kernel/key-file.ts';
+import type { KeyProvider } from '#kernel/key-provider.ts';
+import { createLog, type Log } from '#kernel/log.ts';
+import type { Database } from '#kernel/sql.ts';
+import { approvalsInForce } from '#src/approvals/approval-store.ts';
+import { type AuditLog, openAuditLog } from '#src/audit/audit-log.ts';
+import { selectSize } from '#src/audit/audit-store.ts';
+import { createSigner, type Signer } from '#src/audit/checkpoint.ts';
+import { type Committer, createCommitter } from '#src/audit/committer.ts';
+import { loadLogKey } from '#src/audit/log-key.ts';
+import { createTilePublisher, type TilePublisher } from '#src/audit/tile-publisher.ts';
+import type { Settings } from '#src/config/schema.ts';
+import { openDatabase } from '#src/database/open-database.ts';
+import { type CrossingWatch, watchCrossings } from '#src/http/watch-crossings.ts';
+import { createGateway, type Gateway, type LineageRecorder } from '#src/gateway/crossing.ts';
+import { createLineageRecorder } from '#src/lineage/record-lineage.ts';
+import { createDecider } from '#src/policies/decide.ts';
+import { openPolicies } from '#src/policies/open-policies.ts';
+import type { PolicyRegistry } from '#src/policies/policy-registry.ts';
+import { anyBlob } from '#src/objects/object-store.ts';
+import { anySecretValue } from '#src/secrets/secret-store.ts';
+import { activeRunOf } from '#src/tracking/active-run-store.ts';
+import { QUOTA_DEFAULTS, type QuotaDefaults } from '#src/usage/quota.ts';
+import { createQuotas, type Quotas } from '#src/usage/reserve-quota.ts';
+
+export type Core = {
+  home: string;
+  settings: Settings;
+  clock: Clock;
+  ids: Ids;
+  log: Log;
+  database: Database;
+  keys: KeyProvider;
+  auditLog: AuditLog;
+  signer: Signer;
+  tiles: TilePublisher;
+  committer: Committer;
+  registry: PolicyRegistry;
+  quotas: Quotas;
+  quotaDefaults: QuotaDefaults;
+  lineage: LineageRecorder;
+  gateway: Gateway;
+  crossings: CrossingWatch;
+  close(): Promise<void>;
+};
+
+/** Opens the core of a home. Everything in it fails closed: a key, a log or a store that does not fit stops the start. */
+export async function openCore(options: { home: string; settings: Settings }): Promise<Core> {
+  const { home, settings } = options;
+  const clock = systemClock;
+  const ids = randomIds;
+  const log = createLog((line) => process.stderr.write(line), settings['log.level']);
+  for (const folder of ['', 'keys', 'audit']) mkdirSync(join(home, folder), { recursive: true, mode: 0o700 });
+  const database = await openDatabase(settings['database.url'] ?? `sqlite:${join(home, 'state.db')}`);
+  const logIsEmpty = (await database.read(selectSize)) === 0;
+  const origin = `fumehood.local/${createHash('sha256').update(home).digest('hex').slice(0, 16)}`;
+  const signer = createSigner(origin, loadLogKey(join(home, 'keys', 'audit-log.pem'), { logIsEmpty }));
+  const keys = await openKeyFile({
+    folder: join(home, 'keys'),
+    keyName: 'fumehood',
+    hasData: await hasSealedData(database),
+  });
+  const auditLog = await openAuditLog({ database, signer, clock });
+  const tiles = createTilePublisher({ database, folder: join(home, 'audit'), publicKey: signer.publicKey, log });
+  auditLog.onCommitted(tiles.notify);
+  tiles.notify();
+  const committer = createCommitter({ database, log: auditLog });
+  const registry = await openPolicies({ database, clock });
+  const quotaDefaults = quotaDefaultsOf(settings);
+  const quotas = createQuotas({ defaults: quotaDefaults });
+  const lineage = createLineageRecorder({ clock, activeRunOf });
+  const decider = createDecider({ registry, clock, ids, approvalsInForce, usageOf: quotas.usageOf });
+  const { gateway, crossings } = watchCrossings(createGateway({ database, committer, decider, lineage, clock }));
+  return {
+    home,
+    settings,
+    clock,
+    ids,
+    log,
+    database,
+    keys,
+    auditLog,
+    signer,
+    tiles,
+    committer,
+    registry,
+    quotas,
+    quotaDefaults,
+    lineage,
+    gateway,
+    crossings,
+    close: async () => {
+      await committer.drain();
+      await tiles.close();
+      await database.close();
+    },
+  };
+}
+
+/** Whether anything in the store was sealed under the key: then a missing key is an error, and never a new one. */
+const hasSealedData = (database: Database): Promise<boolean> => database.read(async (reader) => (await anyBlob(reader)) || (await anySecretValue(reader)));
+
+function quotaDefaultsOf(settings: Settings): QuotaDefaults {
+  const user = {
+    sandboxes: settings['quota.defaults.sandboxes'],
+    cpus: settings['quota.defaults.cpus'],
+    memoryBytes: settings['quota.defaults.memory'],
+    diskBytes: settings['quota.defaults.disk'],
+    gpus: settings['quota.defaults.gpus'],
+  };
+  const team = Object.fromEntries(
+    Object.entries(QUOTA_DEFAULTS.team).map(([name, value]) => [
+      name,
+      Math.max(value, 5 * user[name as keyof typeof user]),
+    ]),
+  );
+  return { user, team: team as QuotaDefaults['team'] };
+}

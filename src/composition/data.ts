@@ -1,0 +1,70 @@
+/** Objects, data sets, secrets, access keys and environments. */
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { createKeyedMutex } from '#kernel/keyed-mutex.ts';
+import { DATASET_BUCKET } from '#src/datasets/dataset.ts';
+import { askForCatalogue, datasetOfKey } from '#src/datasets/dataset-bucket.ts';
+import type { DatasetsDeps } from '#src/datasets/datasets-deps.ts';
+import { type DatasetMounts, openDatasetMounts } from '#src/datasets/materialize-dataset.ts';
+import { createEnvironmentFiles, type EnvironmentFiles } from '#src/environments/environment-files.ts';
+import { selectEnvironmentDigests } from '#src/environments/environment-store.ts';
+import { createUv } from '#src/environments/uv.ts';
+import { type AccessKeys, createAccessKeys } from '#src/objects/access-keys.ts';
+import { openBlobFolder } from '#src/objects/blob-folder.ts';
+import { createObjects, type Objects } from '#src/objects/create-objects.ts';
+import { createShelf } from '#src/objects/shelf.ts';
+import { createSecrets, type Secrets } from '#src/secrets/create-secrets.ts';
+import { ownerOfArtifact } from '#src/tracking/artifact-owner-store.ts';
+import type { Core } from './core.ts';
+
+export type Data = {
+  objects: Objects;
+  accessKeys: AccessKeys;
+  datasets: DatasetsDeps;
+  mounts: DatasetMounts;
+  secrets: Secrets;
+  environmentFiles: EnvironmentFiles;
+  /** Names the interpreter and the platform that environments are for. */
+  python: string;
+};
+
+const PYTHON = '/usr/bin/python3';
+
+export async function openData(
+  core: Core,
+  options: { uv: string; uvCacheDir: string; pythonVersion: string },
+): Promise<Data> {
+  const { home, settings, clock, ids, database, gateway, lineage, keys } = core;
+  const vault = await openBlobFolder({ folder: join(home, 'objects'), keys, clock });
+  const builtIn = {
+    mlflow: { readOnly: false, ownerOf: ownerOfArtifact },
+    [DATASET_BUCKET]: { readOnly: true, partOf: datasetOfKey, askToList: askForCatalogue },
+  };
+  const objectsDeps = { gateway, database, vault, lineage, clock, ids, builtIn };
+  const shelf = createShelf(objectsDeps);
+  const datasets: DatasetsDeps = {
+    gateway,
+    database,
+    lineage,
+    shelf,
+    clock,
+    ids,
+    vocabulary: settings['datasets.tags'],
+  };
+  const uv = createUv({ path: options.uv, cacheDir: options.uvCacheDir, indexUrl: settings['index.url'] });
+  const environmentFiles = createEnvironmentFiles({ folder: join(home, 'environments'), uv, python: PYTHON });
+  await environmentFiles.sweep(await database.read(selectEnvironmentDigests));
+  return {
+    objects: createObjects(objectsDeps),
+    accessKeys: createAccessKeys({ keys, database, clock }),
+    datasets,
+    mounts: await openDatasetMounts({ folder: join(home, 'mounts'), database, shelf, mutex: createKeyedMutex() }),
+    secrets: createSecrets({ gateway, database, lineage, keys, ids, clock }),
+    environmentFiles,
+    python: `${options.pythonVersion} ${process.arch}-${process.platform}`,
+  };
+}
+
+/** A name for this installation that tells nothing about it. */
+export const installationId = (home: string): string =>
+  createHash('sha256').update(`installation ${home}`).digest('hex').slice(0, 32);

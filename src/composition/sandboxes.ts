@@ -1,0 +1,118 @@
+/** Sandboxes over a driver, and the keeper that looks after them. */
+import { join } from 'node:path';
+import { AppError } from '#kernel/errors.ts';
+import { createKeyedMutex } from '#kernel/keyed-mutex.ts';
+import { findDataset } from '#src/datasets/find-dataset.ts';
+import { DRIVERS } from '#src/drivers/catalog.ts';
+import type { Driver } from '#src/drivers/driver.ts';
+import { warmImportsOf } from '#src/environments/environment.ts';
+import { selectEnvironment } from '#src/environments/environment-store.ts';
+import { selectTeam } from '#src/identity/user-store.ts';
+import { resolveModelGrant } from '#src/models/model-grant.ts';
+import { reapSandboxes, recoverSandboxes } from '#src/sandboxes/keep-sandboxes.ts';
+import type { LiveSandboxes } from '#src/sandboxes/live-sandboxes.ts';
+import type { SandboxDeps } from '#src/sandboxes/sandbox-deps.ts';
+import type { Core } from './core.ts';
+import type { Data } from './data.ts';
+import { DOOR_PORTS } from './doors.ts';
+
+const REAP_EVERY_MS = 1000;
+const PYTHON_DIR = join(import.meta.dirname, '../../python');
+
+export function createDriver(core: Core): Driver {
+  const module = DRIVERS[core.settings['sandbox.driver']];
+  if (module === undefined) {
+    throw new AppError('invalid', `There is no driver "${core.settings['sandbox.driver']}".`, {
+      details: { hint: `Set sandbox.driver to one of: ${Object.keys(DRIVERS).join(', ')}.` },
+    });
+  }
+  const { log, clock } = core;
+  return module.create({
+    stateDir: join(core.home, 'driver'),
+    pythonDir: PYTHON_DIR,
+    log,
+    nowMs: clock.nowMs,
+    config: {},
+  });
+}
+
+export async function openSandboxes(
+  core: Core,
+  data: Data,
+  parts: { driver: Driver; live: LiveSandboxes; onEnd: (sandboxId: string) => Promise<void> },
+): Promise<SandboxDeps> {
+  const { settings } = core;
+  const probe = await parts.driver.probe();
+  return {
+    ...core,
+    ...parts,
+    mutex: createKeyedMutex(),
+    defaults: {
+      memoryBytes: settings['sandbox.defaults.memory'],
+      cpus: settings['sandbox.defaults.cpus'],
+      diskBytes: settings['sandbox.defaults.disk'],
+      pids: settings['sandbox.defaults.pids'],
+      ttlMs: settings['sandbox.defaults.ttl'],
+      idleMs: settings['sandbox.defaults.idle'],
+      maxTtlMs: settings['sandbox.maxTtl'],
+      runtime: settings['sandbox.defaults.runtime'] ?? probe.runtimes[0] ?? 'runc',
+    },
+    doors: DOOR_PORTS,
+    teamOf: async (reader, user) => (await selectTeam(reader, user)) ?? 'default',
+    labelsOf: core.lineage.labelsOf,
+    environments: {
+      find: selectEnvironment,
+      locate: async (digest) => {
+        const found = await core.database.read((reader) => selectEnvironment(reader, digest));
+        if (found === undefined || !data.environmentFiles.isInstalled(digest)) {
+          throw new AppError('not_found', 'The files of this environment are not there.', {
+            details: { hint: 'Make it again with "fumehood environment create".' },
+          });
+        }
+        return { dir: data.environmentFiles.dirOf(digest), warmImports: warmImportsOf(found.lock) };
+      },
+    },
+    datasets: { find: findDataset, materialize: data.mounts.materialize, release: data.mounts.release },
+    grants: { resolve: resolveModelGrant },
+    quotas: core.quotas,
+  };
+}
+
+/** Recovers what outlived the last control plane, fills the pools, and reaps every second until `stop`. */
+export async function keepSandboxes(deps: SandboxDeps, core: Core, data: Data): Promise<{ stop(): Promise<void> }> {
+  await recoverSandboxes(deps);
+  await data.mounts.recover(new Set(deps.live.all().map((live) => live.sandbox.id)));
+  fillPools(deps, core).catch((error) => core.log('warn', 'the pools could not be filled', { error }));
+  let reaping: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    reaping ??= reapSandboxes(deps)
+      .catch((error) => core.log('error', 'reaping failed', { error }))
+      .finally(() => {
+        reaping = undefined;
+      });
+  }, REAP_EVERY_MS);
+  return {
+    stop: async () => {
+      clearInterval(timer);
+      await reaping;
+    },
+  };
+}
+
+async function fillPools(deps: SandboxDeps, core: Core): Promise<void> {
+  const { memoryBytes, cpus, diskBytes, pids, runtime } = deps.defaults;
+  const template = {
+    runtime,
+    hostname: 'sandbox',
+    memoryBytes,
+    cpus,
+    pids,
+    diskBytes,
+    gpus: 0,
+    env: {},
+    mounts: [],
+    doors: deps.doors,
+  };
+  const { 'pool.networks': networks, 'pool.workspaces': workspaces, 'pool.warm': warm } = core.settings;
+  await deps.driver.prepare({ networks, workspaces, warm: [{ count: warm, template }] });
+}

@@ -1,0 +1,200 @@
+/** The composition root: starts a control plane out of all its parts, in the order in which they stand on each other. */
+import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { basename, join } from 'node:path';
+import { approvalRoutes } from '#src/approvals/approval-routes.ts';
+import { auditRoutes } from '#src/audit/audit-routes.ts';
+import { VERSION } from '#src/cli/version.ts';
+import { type Core, openCore } from '#src/composition/core.ts';
+import { type Data, openData } from '#src/composition/data.ts';
+import { type Doors, openDoors } from '#src/composition/doors.ts';
+import { createDriver, keepSandboxes, openSandboxes } from '#src/composition/sandboxes.ts';
+import { statusRoutes } from '#src/composition/status-routes.ts';
+import type { Config } from '#src/config/load-config.ts';
+import { selectTagsOfName } from '#src/datasets/dataset-store.ts';
+import { datasetRoutes } from '#src/datasets/dataset-routes.ts';
+import { sweepDatasetUploads } from '#src/datasets/upload-dataset.ts';
+import { accessKeyRoutes } from '#src/objects/access-key-routes.ts';
+import { environmentRoutes } from '#src/environments/environment-routes.ts';
+import { createAuthenticator } from '#src/identity/authenticate.ts';
+import { ensureFirstOperator } from '#src/identity/create-user.ts';
+import { tokenRoutes } from '#src/identity/token-routes.ts';
+import { selectUser } from '#src/identity/user-store.ts';
+import { userRoutes } from '#src/identity/user-routes.ts';
+import { type Api, createApi } from '#src/http/server.ts';
+import type { Route } from '#src/http/route.ts';
+import { createKeyedMutex } from '#kernel/keyed-mutex.ts';
+import { lineageRoutes } from '#src/lineage/lineage-routes.ts';
+import { modelRoutes } from '#src/models/model-routes.ts';
+import { findOpa, toolFolder } from '#src/policies/opa.ts';
+import { policyRoutes } from '#src/policies/policy-routes.ts';
+import { createLiveSandboxes } from '#src/sandboxes/live-sandboxes.ts';
+import type { SandboxDeps } from '#src/sandboxes/sandbox-deps.ts';
+import { sandboxRoutes } from '#src/sandboxes/sandbox-routes.ts';
+import { isEnvironmentUsed } from '#src/sandboxes/sandbox-store.ts';
+import { sandboxFileRoutes, sandboxStreamRoutes } from '#src/sandboxes/sandbox-stream-routes.ts';
+import { secretRoutes } from '#src/secrets/secret-routes.ts';
+import { runRoutes } from '#src/tracking/run-routes.ts';
+import { quotaRoutes } from '#src/usage/quota-routes.ts';
+
+export type ControlPlane = { url: string; close(): Promise<void> };
+
+const DAY_MS = 86_400_000;
+const SWEEP_EVERY_MS = 600_000;
+const SWEEP_GRACE_MS = 600_000;
+const LAST_USED_EVERY_MS = 60_000;
+
+/** Starts the control plane of a home; everything that does not fit stops the start with its reason. */
+export async function startControlPlane(config: Config): Promise<ControlPlane> {
+  const { home, settings } = config;
+  const core = await openCore({ home, settings });
+  const { gateway, database, clock, ids, log } = core;
+  const data = await openData(core, { uv: uvPath(), uvCacheDir: uvCacheDir(), pythonVersion: pythonVersion() });
+  const authenticator = createAuthenticator({ database, clock });
+  await makeFirstOperator(core);
+  const live = createLiveSandboxes();
+  const { authenticateToken } = authenticator;
+  const doors = openDoors(core, data, { live, authenticateToken, version: VERSION });
+  const driver = createDriver(core);
+  driver.onConnection(doors.listeners.acceptSandbox);
+  const sandboxes = await openSandboxes(core, data, { driver, live, onEnd: (id) => endOfSandbox(core, data, doors, id) });
+  const keeper = await keepSandboxes(sandboxes, core, data);
+  const places: { url: string; doors: Record<string, string> } = { url: '', doors: {} };
+  const api = createApi({
+    routes: [...routesOf(core, data, sandboxes, authenticator), ...statusRoutes({ core, live, driver, places, version: VERSION })],
+    webSocketRoutes: sandboxStreamRoutes(sandboxes),
+    gateway,
+    crossings: core.crossings,
+    authenticate: authenticateToken,
+    database,
+    clock,
+    ids,
+    log,
+    version: VERSION,
+  });
+  Object.assign(places, await listen(api, doors, config));
+  const timers = startTimers(core, data, authenticator);
+  return {
+    url: places.url,
+    close: async () => {
+      for (const timer of timers) clearInterval(timer);
+      await keeper.stop();
+      await api.close();
+      await doors.listeners.close();
+      await driver.close();
+      await authenticator.flushLastUsed();
+      await core.close();
+    },
+  };
+}
+
+function routesOf(core: Core, data: Data, sandboxes: SandboxDeps, authenticator: ReturnType<typeof createAuthenticator>): Route[] {
+  const { gateway, database, clock, ids, tiles, signer, home, auditLog, registry, quotaDefaults } = core;
+  const identity = { gateway, clock, ids, authenticator };
+  const environments = {
+    gateway,
+    database,
+    files: data.environmentFiles,
+    mutex: createKeyedMutex(),
+    clock,
+    python: data.python,
+    inUse: (digest: string) => database.read((reader) => isEnvironmentUsed(reader, digest)),
+  };
+  return [
+    ...sandboxRoutes(sandboxes),
+    ...sandboxFileRoutes(sandboxes),
+    ...environmentRoutes(environments),
+    ...datasetRoutes(data.datasets),
+    ...accessKeyRoutes({ accessKeys: data.accessKeys }),
+    ...runRoutes({ labelsOf: core.lineage.labelsOf }),
+    ...modelRoutes({ labelsOf: core.lineage.labelsOf }),
+    ...secretRoutes(data.secrets),
+    ...policyRoutes({ gateway, database, clock, registry, opa: findOpa }),
+    ...approvalRoutes({ gateway, clock, ids, tagsOfDataset: selectTagsOfName }),
+    ...auditRoutes({ database, publicKey: signer.publicKey, folder: join(home, 'audit'), flushTiles: tiles.flush, size: auditLog.size }),
+    ...lineageRoutes({ producer: `https://fumehood.local/${VERSION}` }),
+    ...userRoutes(identity),
+    ...tokenRoutes(identity),
+    ...quotaRoutes({ clock, defaults: quotaDefaults, userExists: async (reader, name) => (await selectUser(reader, name)) !== undefined }),
+  ];
+}
+
+/** The token of the first operator lies 0600 in the home, for the CLI of the same system user. */
+async function makeFirstOperator(core: Core): Promise<void> {
+  const { gateway, clock, ids, home } = core;
+  await gateway.system({
+    action: 'user.first',
+    object: { kind: 'user', id: 'operator' },
+    requestId: ids.next('req'),
+    act: async (tx) => {
+      const token = await ensureFirstOperator({ clock, ids }, tx);
+      if (token !== undefined) writeFileSync(join(home, 'operator.token'), `${token}\n`, { mode: 0o600 });
+    },
+  });
+}
+
+/** A sandbox has ended: its connections are cut, its tunnels closed, its keys revoked. */
+async function endOfSandbox(core: Core, data: Data, doors: Doors, sandboxId: string): Promise<void> {
+  doors.listeners.closeSandbox(sandboxId);
+  doors.egress.closeTunnels(sandboxId);
+  await core.gateway.system({
+    action: 'access-key.revoke',
+    object: { kind: 'sandbox', id: sandboxId },
+    requestId: core.ids.next('req'),
+    act: (tx) => data.accessKeys.revokeOf(tx, sandboxId),
+  });
+}
+
+async function listen(api: Api, doors: Doors, config: Config): Promise<{ url: string; doors: Record<string, string> }> {
+  const { settings } = config;
+  const { host, port } = parseListen(settings.listen);
+  const { 'tls.cert': cert, 'tls.key': key } = settings;
+  const tls = cert === undefined || key === undefined ? undefined : { cert: readFileSync(cert), key: readFileSync(key) };
+  const served = await api.listen({ host, port, hosts: settings.hosts, ...(tls === undefined ? {} : { tls }) });
+  const addresses: Record<string, string> = {};
+  // Without TLS of their own the doors for people stay on loopback, where the API may be alone on the network.
+  if (settings['doors.public']) {
+    let offset = 0;
+    for (const door of ['mlflow', 's3', 'vault']) {
+      offset += 1;
+      const opened = await doors.listeners.openExternal({ door, host: '127.0.0.1', port: port === 0 ? 0 : served.port + offset });
+      addresses[door] = `http://127.0.0.1:${opened.port}`;
+    }
+  }
+  return { url: served.url, doors: addresses };
+}
+
+function parseListen(text: string): { host: string; port: number } {
+  const colon = text.lastIndexOf(':');
+  return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) };
+}
+
+function startTimers(core: Core, data: Data, authenticator: ReturnType<typeof createAuthenticator>): NodeJS.Timeout[] {
+  const { log, ids } = core;
+  const quietly = (what: string, work: () => Promise<unknown>) => (): void => {
+    work().catch((error) => log('warn', what, { error }));
+  };
+  const sweep = quietly('unnamed bytes could not be removed', () =>
+    data.objects.sweep({ requestId: ids.next('req'), graceMs: SWEEP_GRACE_MS, abandonedMs: DAY_MS }),
+  );
+  const sweepUploads = quietly('abandoned uploads of data sets could not be removed', () =>
+    sweepDatasetUploads(data.datasets, { requestId: ids.next('req'), abandonedMs: DAY_MS }),
+  );
+  return [
+    setInterval(sweep, SWEEP_EVERY_MS).unref(),
+    setInterval(sweepUploads, SWEEP_EVERY_MS).unref(),
+    setInterval(quietly('last uses of tokens were not written', authenticator.flushLastUsed), LAST_USED_EVERY_MS).unref(),
+  ];
+}
+
+/** Where uv is: named, beside the other tools of the wrapper, or on PATH. */
+function uvPath(): string {
+  const own = join(toolFolder(process.env), 'uv');
+  return process.env.FUMEHOOD_UV ?? (existsSync(own) ? own : 'uv');
+}
+
+const uvCacheDir = (): string =>
+  process.env.UV_CACHE_DIR ?? join(process.env.XDG_CACHE_HOME ?? join(process.env.HOME ?? homedir(), '.cache'), 'uv');
+
+/** The version of the system's Python, by the name of the file that `python3` is (`python3.11`). */
+const pythonVersion = (): string => basename(realpathSync('/usr/bin/python3'));
