@@ -32,7 +32,13 @@ const SHAPES = [
   'src/gateway/crossing.ts',
 ];
 /** The words of the house in another domain: subjects and questions, nodes of the graph, the entry and commit of the log. */
-const SHARED = ['src/policies/decision.ts', 'src/lineage/node.ts', 'src/audit/entry.ts', 'src/audit/committer.ts'];
+const SHARED = [
+  'src/policies/decision.ts',
+  'src/lineage/node.ts',
+  'src/lineage/labels-within-sql.ts',
+  'src/audit/entry.ts',
+  'src/audit/committer.ts',
+];
 
 type Import = { from: string; to: string; typeOnly: boolean };
 

@@ -5,6 +5,7 @@ export const NODE_KINDS = [
   'environment',
   'code',
   'sandbox',
+  'experiment',
   'run',
   'model',
   'secret',

@@ -1,7 +1,8 @@
+import { numberCondition, textCondition, unknownAttribute } from '#kernel/condition-sql.ts';
 import { AppError } from '#kernel/errors.ts';
+import { type Condition, type Ordering, parseFilter, parseOrder } from '#kernel/filter.ts';
 import { joinSql, listSql, type Reader, rawSql, type Sql, sql } from '#kernel/sql.ts';
-import { numberCondition, textCondition, unknownAttribute } from './condition-sql.ts';
-import { type Condition, type Ordering, parseFilter, parseOrder } from './filter.ts';
+import { labelsWithinSql } from '#src/lineage/labels-within-sql.ts';
 import type { Lifecycle, Run } from './run.ts';
 import { type RunRow, runOfRow } from './run-store.ts';
 
@@ -113,7 +114,7 @@ export async function searchRuns(
     sql`r.experiment_id in ${listSql(search.experimentIds)}`,
     sql`r.lifecycle in ${listSql(search.lifecycles)}`,
     ...(search.owner === undefined ? [] : [sql`r.owner = ${search.owner}`]),
-    ...withinSql(search.labelsWithin),
+    ...(search.labelsWithin === undefined ? [] : [labelsWithinSql(rawSql("'run:' || r.id"), search.labelsWithin)]),
     ...parseFilter(search.filter).map(conditionSql),
     ...(token !== undefined && 'afterMs' in token
       ? [sql`(r.start_ms < ${token.afterMs} or (r.start_ms = ${token.afterMs} and r.id > ${token.afterId}))`]
@@ -130,10 +131,4 @@ export async function searchRuns(
     ? writeToken({ afterMs: last.start_ms ?? 0, afterId: last.id })
     : writeToken({ offset: offset + rows.length });
   return { runs: rows.map(runOfRow), nextToken };
-}
-
-function withinSql(labels: readonly string[] | undefined): Sql[] {
-  if (labels === undefined) return [];
-  const foreign = labels.length === 0 ? sql`` : sql`and l.label not in ${listSql(labels)}`;
-  return [sql`not exists (select 1 from lineage_labels l where l.node_key = 'run:' || r.id ${foreign})`];
 }
