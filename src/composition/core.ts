@@ -18,8 +18,8 @@ import { createTilePublisher, type TilePublisher } from '#src/audit/tile-publish
 import type { Settings } from '#src/config/schema.ts';
 import { openDatabase } from '#src/database/open-database.ts';
 import { type CrossingWatch, watchCrossings } from '#src/http/watch-crossings.ts';
-import { createGateway, type Gateway, type LineageRecorder } from '#src/gateway/crossing.ts';
-import { createLineageRecorder } from '#src/lineage/record-lineage.ts';
+import { createGateway, type Gateway } from '#src/gateway/crossing.ts';
+import { createLineageRecorder, type Lineage } from '#src/lineage/record-lineage.ts';
 import { createDecider } from '#src/policies/decide.ts';
 import { openPolicies } from '#src/policies/open-policies.ts';
 import type { PolicyRegistry } from '#src/policies/policy-registry.ts';
@@ -44,7 +44,7 @@ export type Core = {
   registry: PolicyRegistry;
   quotas: Quotas;
   quotaDefaults: QuotaDefaults;
-  lineage: LineageRecorder;
+  lineage: Lineage;
   gateway: Gateway;
   crossings: CrossingWatch;
   close(): Promise<void>;

@@ -26,8 +26,8 @@ export type Crossing = {
   labels(): string[];
   /** The subject learns this thing's content (or that of its names): its labels come with it. */
   reads(node: NodeRef, relation?: string): Promise<void>;
-  /** The subject makes or changes this thing: it takes over the subject's labels. */
-  writes(node: NodeRef, relation?: string): Promise<void>;
+  /** The subject makes or changes this thing, out of this run when it is known: it takes over the subject's labels. */
+  writes(node: NodeRef, relation?: string, runId?: string): Promise<void>;
   /** Adds a fact to the audit entry: never a secret, a key or a body. */
   detail(key: string, value: string | number | boolean | null): void;
 };
@@ -242,9 +242,14 @@ function openCrossing(
       for (const label of fresh) labels.add(label);
       await deps.lineage.observe(tx, by, { node, relation, direction: 'in' });
     },
-    writes: async (node, relation = 'wrote') => {
+    writes: async (node, relation = 'wrote', runId = undefined) => {
       if (labels.size > 0) await deps.lineage.addLabels(tx, node, [...labels]);
-      await deps.lineage.observe(tx, by, { node, relation, direction: 'out' });
+      await deps.lineage.observe(tx, by, {
+        node,
+        relation,
+        direction: 'out',
+        ...(runId === undefined ? {} : { runId }),
+      });
     },
     detail: (key, value) => {
       details[key] = value;

@@ -23,4 +23,10 @@ export type NodeRef = { kind: NodeKind; id: string; name?: string; digest?: stri
 export const nodeKey = (node: Pick<NodeRef, 'kind' | 'id'>): string => `${node.kind}:${node.id}`;
 
 /** What crossed the wall in one act. `relation` is from the subject's view: `read`, `wrote`, `mounted`, `executed`, `used`. */
-export type Observation = { node: NodeRef; relation: string; direction: 'in' | 'out' };
+export type Observation = {
+  node: NodeRef;
+  relation: string;
+  direction: 'in' | 'out';
+  /** The run that it came of, when that is known; else it is the one that is active. */
+  runId?: string;
+};

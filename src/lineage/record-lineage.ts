@@ -10,8 +10,8 @@ type Deps = {
   activeRunOf: (reader: Reader, sandboxId: string) => Promise<string | undefined>;
 };
 
-/** Writes what crossings observe: nodes, folded edges with their times and the run that was active, and labels that only grow. */
-export function createLineageRecorder(deps: Deps): LineageRecorder & {
+/** The recorder of the gateway, and what users state. */
+export type Lineage = LineageRecorder & {
   /** An edge that a user states; it is kept apart from what was observed. */
   declare(
     tx: Tx,
@@ -24,7 +24,10 @@ export function createLineageRecorder(deps: Deps): LineageRecorder & {
       runId?: string;
     },
   ): Promise<void>;
-} {
+};
+
+/** Writes what crossings observe: nodes, folded edges with their times and the run that was active, and labels that only grow. */
+export function createLineageRecorder(deps: Deps): Lineage {
   const put = async (
     tx: Tx,
     edge: {
@@ -57,7 +60,8 @@ export function createLineageRecorder(deps: Deps): LineageRecorder & {
     addLabels: (tx, node, labels) => insertLabels(tx, nodeKey(node), labels, deps.clock.nowMs()),
     observe: async (tx, by, observation) => {
       const { subject } = by;
-      const runId = subject.type === 'sandbox' ? await deps.activeRunOf(tx, subject.id) : undefined;
+      const runId =
+        observation.runId ?? (subject.type === 'sandbox' ? await deps.activeRunOf(tx, subject.id) : undefined);
       const ownRun = observation.node.kind === 'run' && observation.node.id === runId;
       await put(tx, {
         thing: observation.node,

@@ -48,6 +48,9 @@ export const LIMITS = {
   searchRuns: 50_000,
 } as const;
 
+/** The tag that holds a run's name. */
+export const RUN_NAME_TAG = 'mlflow.runName';
+
 const KEY = /^[/\w.\- :]+$/;
 
 /** Refuses a key that is no name (letters, digits, `_ - . space : /`), goes upwards as a path, or is too long. */
