@@ -2,6 +2,8 @@
 import { AppError } from '#kernel/errors.ts';
 import type { PolicyObject } from '#src/policies/decision.ts';
 
+export type Pair = { key: string; value: string };
+
 export type RegisteredModel = {
   name: string;
   description: string;
@@ -39,7 +41,8 @@ export function stageOf(name: string): string {
 
 export function checkModelName(name: string): void {
   if (name === '') throw new AppError('invalid', 'Registered model name cannot be empty.');
-  if (/[/:]/.test(name) || name.length > 256) {
+  // Logged models are known by such ids; a registered name must not be taken for one.
+  if (/[/:]/.test(name) || name.length > 256 || /^m-[0-9a-f]{32}$/.test(name)) {
     throw new AppError(
       'invalid',
       `Invalid model name: '${name.slice(0, 100)}'. It has at most 256 characters, and no '/' and no ':'.`,
@@ -51,6 +54,16 @@ export function checkAlias(alias: string): void {
   if (!/^[\w-]{1,255}$/.test(alias)) throw new AppError('invalid', `Invalid alias name: '${alias.slice(0, 100)}'.`);
   if (alias.toLowerCase() === 'latest' || /^v\d+$/i.test(alias))
     throw new AppError('invalid', `'${alias}' alias name is reserved.`);
+}
+
+const KEY_LENGTH = 250;
+const VALUE_LENGTH = 100_000;
+
+export function checkModelTag({ key, value }: Pair): void {
+  if (key === '' || key.length > KEY_LENGTH || !/^[/\w.\- :]+$/.test(key))
+    throw new AppError('invalid', `Invalid tag name: '${key.slice(0, 100)}'.`);
+  if (value.length > VALUE_LENGTH)
+    throw new AppError('invalid', `Tag value exceeds the maximum length of ${VALUE_LENGTH} characters.`);
 }
 
 export const noSuchModel = (name: string): AppError =>
