@@ -2,6 +2,8 @@
 import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
+import { createKeyedMutex } from '#kernel/keyed-mutex.ts';
+import type { Reader } from '#kernel/sql.ts';
 import { approvalRoutes } from '#src/approvals/approval-routes.ts';
 import { auditRoutes } from '#src/audit/audit-routes.ts';
 import { VERSION } from '#src/cli/version.ts';
@@ -11,21 +13,22 @@ import { type Doors, openDoors } from '#src/composition/doors.ts';
 import { createDriver, keepSandboxes, openSandboxes } from '#src/composition/sandboxes.ts';
 import { statusRoutes } from '#src/composition/status-routes.ts';
 import type { Config } from '#src/config/load-config.ts';
-import { selectTagsOfName } from '#src/datasets/dataset-store.ts';
 import { datasetRoutes } from '#src/datasets/dataset-routes.ts';
+import { selectTagsOfName } from '#src/datasets/dataset-store.ts';
 import { sweepDatasetUploads } from '#src/datasets/upload-dataset.ts';
-import { accessKeyRoutes } from '#src/objects/access-key-routes.ts';
 import { environmentRoutes } from '#src/environments/environment-routes.ts';
+import type { Route } from '#src/http/route.ts';
+import { type Api, createApi } from '#src/http/server.ts';
 import { createAuthenticator } from '#src/identity/authenticate.ts';
 import { ensureFirstOperator } from '#src/identity/create-user.ts';
 import { tokenRoutes } from '#src/identity/token-routes.ts';
-import { selectUser } from '#src/identity/user-store.ts';
 import { userRoutes } from '#src/identity/user-routes.ts';
-import { type Api, createApi } from '#src/http/server.ts';
-import type { Route } from '#src/http/route.ts';
-import { createKeyedMutex } from '#kernel/keyed-mutex.ts';
+import { selectUser } from '#src/identity/user-store.ts';
 import { lineageRoutes } from '#src/lineage/lineage-routes.ts';
+import { selectLabelsByNode } from '#src/lineage/lineage-store.ts';
+import { nodeKey } from '#src/lineage/node.ts';
 import { modelRoutes } from '#src/models/model-routes.ts';
+import { accessKeyRoutes } from '#src/objects/access-key-routes.ts';
 import { findOpa, toolFolder } from '#src/policies/opa.ts';
 import { policyRoutes } from '#src/policies/policy-routes.ts';
 import { createLiveSandboxes } from '#src/sandboxes/live-sandboxes.ts';
@@ -34,6 +37,7 @@ import { sandboxRoutes } from '#src/sandboxes/sandbox-routes.ts';
 import { isEnvironmentUsed } from '#src/sandboxes/sandbox-store.ts';
 import { sandboxFileRoutes, sandboxStreamRoutes } from '#src/sandboxes/sandbox-stream-routes.ts';
 import { secretRoutes } from '#src/secrets/secret-routes.ts';
+import { ensureDefaultExperiment, selectExperiment } from '#src/tracking/experiment-store.ts';
 import { runRoutes } from '#src/tracking/run-routes.ts';
 import { quotaRoutes } from '#src/usage/quota-routes.ts';
 
@@ -52,16 +56,24 @@ export async function startControlPlane(config: Config): Promise<ControlPlane> {
   const data = await openData(core, { uv: uvPath(), uvCacheDir: uvCacheDir(), pythonVersion: pythonVersion() });
   const authenticator = createAuthenticator({ database, clock });
   await makeFirstOperator(core);
+  await makeDefaultExperiment(core);
   const live = createLiveSandboxes();
   const { authenticateToken } = authenticator;
   const doors = openDoors(core, data, { live, authenticateToken, version: VERSION });
   const driver = createDriver(core);
   driver.onConnection(doors.listeners.acceptSandbox);
-  const sandboxes = await openSandboxes(core, data, { driver, live, onEnd: (id) => endOfSandbox(core, data, doors, id) });
+  const sandboxes = await openSandboxes(core, data, {
+    driver,
+    live,
+    onEnd: (id) => endOfSandbox(core, data, doors, id),
+  });
   const keeper = await keepSandboxes(sandboxes, core, data);
   const places: { url: string; doors: Record<string, string> } = { url: '', doors: {} };
   const api = createApi({
-    routes: [...routesOf(core, data, sandboxes, authenticator), ...statusRoutes({ core, live, driver, places, version: VERSION })],
+    routes: [
+      ...routesOf(core, data, sandboxes, authenticator),
+      ...statusRoutes({ core, live, driver, places, version: VERSION }),
+    ],
     webSocketRoutes: sandboxStreamRoutes(sandboxes),
     gateway,
     crossings: core.crossings,
@@ -88,7 +100,12 @@ export async function startControlPlane(config: Config): Promise<ControlPlane> {
   };
 }
 
-function routesOf(core: Core, data: Data, sandboxes: SandboxDeps, authenticator: ReturnType<typeof createAuthenticator>): Route[] {
+function routesOf(
+  core: Core,
+  data: Data,
+  sandboxes: SandboxDeps,
+  authenticator: ReturnType<typeof createAuthenticator>,
+): Route[] {
   const { gateway, database, clock, ids, tiles, signer, home, auditLog, registry, quotaDefaults } = core;
   const identity = { gateway, clock, ids, authenticator };
   const environments = {
@@ -106,17 +123,36 @@ function routesOf(core: Core, data: Data, sandboxes: SandboxDeps, authenticator:
     ...environmentRoutes(environments),
     ...datasetRoutes(data.datasets),
     ...accessKeyRoutes({ accessKeys: data.accessKeys }),
-    ...runRoutes({ labelsOf: core.lineage.labelsOf }),
+    ...runRoutes({ labelsOf: core.lineage.labelsOf, labelsByRun }),
     ...modelRoutes({ labelsOf: core.lineage.labelsOf }),
     ...secretRoutes(data.secrets),
     ...policyRoutes({ gateway, database, clock, registry, opa: findOpa }),
     ...approvalRoutes({ gateway, clock, ids, tagsOfDataset: selectTagsOfName }),
-    ...auditRoutes({ database, publicKey: signer.publicKey, folder: join(home, 'audit'), flushTiles: tiles.flush, size: auditLog.size }),
+    ...auditRoutes({
+      database,
+      publicKey: signer.publicKey,
+      folder: join(home, 'audit'),
+      flushTiles: tiles.flush,
+      size: auditLog.size,
+    }),
     ...lineageRoutes({ producer: `https://fumehood.local/${VERSION}` }),
     ...userRoutes(identity),
     ...tokenRoutes(identity),
-    ...quotaRoutes({ clock, defaults: quotaDefaults, userExists: async (reader, name) => (await selectUser(reader, name)) !== undefined }),
+    ...quotaRoutes({
+      clock,
+      defaults: quotaDefaults,
+      userExists: async (reader, name) => (await selectUser(reader, name)) !== undefined,
+    }),
   ];
+}
+
+/** The labels of each of these runs, by id. */
+async function labelsByRun(reader: Reader, ids: string[]): Promise<Map<string, string[]>> {
+  const labels = await selectLabelsByNode(
+    reader,
+    ids.map((id) => nodeKey({ kind: 'run', id })),
+  );
+  return new Map(ids.map((id) => [id, labels.get(nodeKey({ kind: 'run', id })) ?? []]));
 }
 
 /** The token of the first operator lies 0600 in the home, for the CLI of the same system user. */
@@ -130,6 +166,17 @@ async function makeFirstOperator(core: Core): Promise<void> {
       const token = await ensureFirstOperator({ clock, ids }, tx);
       if (token !== undefined) writeFileSync(join(home, 'operator.token'), `${token}\n`, { mode: 0o600 });
     },
+  });
+}
+
+/** Clients that name no experiment log into this one. */
+async function makeDefaultExperiment({ gateway, clock, ids, database }: Core): Promise<void> {
+  if ((await database.read((reader) => selectExperiment(reader, '0'))) !== undefined) return;
+  await gateway.system({
+    action: 'experiment.first',
+    object: { kind: 'experiment', id: '0' },
+    requestId: ids.next('req'),
+    act: (tx) => ensureDefaultExperiment(tx, clock.nowMs()),
   });
 }
 
@@ -149,7 +196,8 @@ async function listen(api: Api, doors: Doors, config: Config): Promise<{ url: st
   const { settings } = config;
   const { host, port } = parseListen(settings.listen);
   const { 'tls.cert': cert, 'tls.key': key } = settings;
-  const tls = cert === undefined || key === undefined ? undefined : { cert: readFileSync(cert), key: readFileSync(key) };
+  const tls =
+    cert === undefined || key === undefined ? undefined : { cert: readFileSync(cert), key: readFileSync(key) };
   const served = await api.listen({ host, port, hosts: settings.hosts, ...(tls === undefined ? {} : { tls }) });
   const addresses: Record<string, string> = {};
   // Without TLS of their own the doors for people stay on loopback, where the API may be alone on the network.
@@ -157,7 +205,11 @@ async function listen(api: Api, doors: Doors, config: Config): Promise<{ url: st
     let offset = 0;
     for (const door of ['mlflow', 's3', 'vault']) {
       offset += 1;
-      const opened = await doors.listeners.openExternal({ door, host: '127.0.0.1', port: port === 0 ? 0 : served.port + offset });
+      const opened = await doors.listeners.openExternal({
+        door,
+        host: '127.0.0.1',
+        port: port === 0 ? 0 : served.port + offset,
+      });
       addresses[door] = `http://127.0.0.1:${opened.port}`;
     }
   }
@@ -183,7 +235,10 @@ function startTimers(core: Core, data: Data, authenticator: ReturnType<typeof cr
   return [
     setInterval(sweep, SWEEP_EVERY_MS).unref(),
     setInterval(sweepUploads, SWEEP_EVERY_MS).unref(),
-    setInterval(quietly('last uses of tokens were not written', authenticator.flushLastUsed), LAST_USED_EVERY_MS).unref(),
+    setInterval(
+      quietly('last uses of tokens were not written', authenticator.flushLastUsed),
+      LAST_USED_EVERY_MS,
+    ).unref(),
   ];
 }
 

@@ -17,13 +17,13 @@ import { loadLogKey } from '#src/audit/log-key.ts';
 import { createTilePublisher, type TilePublisher } from '#src/audit/tile-publisher.ts';
 import type { Settings } from '#src/config/schema.ts';
 import { openDatabase } from '#src/database/open-database.ts';
-import { type CrossingWatch, watchCrossings } from '#src/http/watch-crossings.ts';
 import { createGateway, type Gateway } from '#src/gateway/crossing.ts';
+import { type CrossingWatch, watchCrossings } from '#src/http/watch-crossings.ts';
 import { createLineageRecorder, type Lineage } from '#src/lineage/record-lineage.ts';
+import { anyBlob } from '#src/objects/object-store.ts';
 import { createDecider } from '#src/policies/decide.ts';
 import { openPolicies } from '#src/policies/open-policies.ts';
 import type { PolicyRegistry } from '#src/policies/policy-registry.ts';
-import { anyBlob } from '#src/objects/object-store.ts';
 import { anySecretValue } from '#src/secrets/secret-store.ts';
 import { activeRunOf } from '#src/tracking/active-run-store.ts';
 import { QUOTA_DEFAULTS, type QuotaDefaults } from '#src/usage/quota.ts';
@@ -104,7 +104,8 @@ export async function openCore(options: { home: string; settings: Settings }): P
 }
 
 /** Whether anything in the store was sealed under the key: then a missing key is an error, and never a new one. */
-const hasSealedData = (database: Database): Promise<boolean> => database.read(async (reader) => (await anyBlob(reader)) || (await anySecretValue(reader)));
+const hasSealedData = (database: Database): Promise<boolean> =>
+  database.read(async (reader) => (await anyBlob(reader)) || (await anySecretValue(reader)));
 
 function quotaDefaultsOf(settings: Settings): QuotaDefaults {
   const user = {

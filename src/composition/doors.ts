@@ -9,6 +9,7 @@ import { createEgressDoor, type EgressDoor } from '#src/gateway/egress/egress-do
 import { createIdentify } from '#src/gateway/identify.ts';
 import { createListeners, type Listeners } from '#src/gateway/listeners.ts';
 import type { LiveSandboxes } from '#src/sandboxes/live-sandboxes.ts';
+import { resolveVersionSource } from '#src/tracking/version-source.ts';
 import type { Core } from './core.ts';
 import { type Data, installationId } from './data.ts';
 
@@ -47,6 +48,7 @@ export function openDoors(
       objects: data.objects,
       identify: identifyExchange,
       lineage: core.lineage,
+      resolveSource: (reader, source) => resolveVersionSource(core.lineage.labelsOf, reader, source),
       clock,
       ids,
       log,

@@ -19,7 +19,13 @@ const Status = z.object({
   memoryBytes: z.number(),
 });
 
-type Deps = { core: Core; live: LiveSandboxes; driver: Driver; places: { url: string; doors: Record<string, string> }; version: string };
+type Deps = {
+  core: Core;
+  live: LiveSandboxes;
+  driver: Driver;
+  places: { url: string; doors: Record<string, string> };
+  version: string;
+};
 
 /** `GET /api/v1/status`: what runs, where, and how much of it. */
 export function statusRoutes(deps: Deps): Route[] {
@@ -35,7 +41,9 @@ export function statusRoutes(deps: Deps): Route[] {
       handle: async ({ cross }) => {
         const counts = await cross({
           object: { kind: 'status', id: 'control-plane' },
-          ask: async () => [{ action: 'status.read', resource: 'sandbox', object: { type: 'status', id: 'control-plane', labels: [] } }],
+          ask: async () => [
+            { action: 'status.read', resource: 'sandbox', object: { type: 'status', id: 'control-plane', labels: [] } },
+          ],
           act: (tx) => countSandboxesByState(tx),
         });
         const { usable, runtimes } = await driver.probe();
@@ -46,7 +54,12 @@ export function statusRoutes(deps: Deps): Route[] {
           version,
           home: core.home,
           uptimeSeconds: Math.round(process.uptime()),
-          sandboxes: { running: count('running'), starting: count('starting'), stopped: count('stopped'), failed: count('failed') },
+          sandboxes: {
+            running: count('running'),
+            starting: count('starting'),
+            stopped: count('stopped'),
+            failed: count('failed'),
+          },
           doors: places.doors,
           driver: { id: driver.id, usable, runtimes },
           database: core.database.engine,

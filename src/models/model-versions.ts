@@ -6,6 +6,7 @@ import {
   type ModelVersion,
   modelObject,
   noSuchModel,
+  noSuchVersion,
   type Pair,
   type RegisteredModel,
   stageOf,
@@ -21,6 +22,7 @@ import {
   searchVersions,
   selectExtras,
   selectModel,
+  selectVersion,
   updateModel,
   updateVersion,
   upsertVersionTag,
@@ -42,7 +44,6 @@ export type CreateVersion = {
 /** Makes the next version of a model out of the files of a run or a logged model; it carries the labels of both. */
 export async function createVersion(deps: ModelsDeps, caller: Caller, input: CreateVersion): Promise<WholeVersion> {
   const { name } = input;
-  const { user } = caller.identity;
   input.tags.forEach(checkModelTag);
   let model: RegisteredModel | undefined;
   let from: VersionSource | undefined;
@@ -53,7 +54,7 @@ export async function createVersion(deps: ModelsDeps, caller: Caller, input: Cre
     ask: async (reader) => {
       model = await selectModel(reader, name);
       if (model === undefined) throw noSuchModel(name);
-      from = await deps.resolveSource(reader, { ...input, user });
+      from = await sourceOf(deps, reader, input);
       return [{ action: 'model.create', resource: 'model', object: modelObject(model, []) }, ...from.questions];
     },
     act: async (tx, crossing) => {
@@ -87,6 +88,24 @@ export async function createVersion(deps: ModelsDeps, caller: Caller, input: Cre
       return { version, extras: await selectExtras(tx, [name]) };
     },
   });
+}
+
+/** A version can also be a copy of another one: `models:/NAME/VERSION`. */
+async function sourceOf(deps: ModelsDeps, reader: Reader, input: CreateVersion): Promise<VersionSource> {
+  const [, name = '', number = ''] = /^models:\/([^/]+)\/([1-9]\d*)$/.exec(input.source) ?? [];
+  if (name === '') return deps.resolveSource(reader, input);
+  const version = await selectVersion(reader, name, Number(number));
+  if (version === undefined) throw noSuchVersion(name, Number(number));
+  const { storageLocation, runId, modelId } = version;
+  const node = nodeOfVersion(name, version.version);
+  const object = modelObject(version, await deps.labelsOf(reader, [node]));
+  return {
+    storageLocation,
+    runId,
+    modelId,
+    questions: [{ action: 'model.read', resource: 'model', object }],
+    nodes: [node],
+  };
 }
 
 /** Reads a version by its number, or by an alias. Throws `not_found`, and `invalid` for an unknown alias. */

@@ -20,10 +20,7 @@ export type VersionSource = {
 export type ModelsDeps = {
   gateway: Pick<Gateway, 'cross'>;
   labelsOf: (reader: Reader, nodes: NodeRef[]) => Promise<string[]>;
-  /** Looks up what a source (`models:/ID`, `mlflow-artifacts:/…`, `s3://…`) stands for. Throws `invalid`, `not_found`. */
-  resolveSource: (
-    reader: Reader,
-    source: { source: string; runId: string; modelId: string; user: string },
-  ) => Promise<VersionSource>;
+  /** Looks up what a source (`models:/ID`, `runs:/…`, `mlflow-artifacts:/…`, `s3://…`) stands for. Throws `invalid`, `not_found`. */
+  resolveSource: (reader: Reader, source: { source: string; runId: string; modelId: string }) => Promise<VersionSource>;
   clock: Clock;
 };
