@@ -98,7 +98,7 @@ function serveHandle(
   serve: (connection: DoorConnection) => void,
 ): Promise<Server> {
   return new Promise((resolve, reject) => {
-    const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
+    const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
       if (network.sandboxId === undefined) return void socket.destroy();
       network.sockets.add(socket);
       socket.once('close', () => network.sockets.delete(socket));
