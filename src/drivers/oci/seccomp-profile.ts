@@ -47,6 +47,8 @@ const ENOSYS = 38;
 const NAMESPACE_FLAGS = 0x7e020000;
 const TIOCSTI = 0x5412;
 const ADDRESS_FAMILIES = { unix: 1, inet: 2, inet6: 10 };
+/** Netlink, for its routing protocol alone: clients list interfaces with it; to change them they lack the right in the namespace's owner. */
+const NETLINK = { family: 16, route: 0 };
 /** PER_LINUX, PER_LINUX with 32-bit addresses as old allocators ask, and the query; none that turns address randomisation off. */
 const PERSONALITIES = [0x0, 0x8, 0xffffffff];
 
@@ -67,6 +69,13 @@ export function seccompProfile(architecture: 'x64' | 'arm64'): SeccompProfile {
     syscalls: [
       allow([FILES, PROCESSES, MEMORY, NETWORK, IPC_AND_TIME].flatMap(words)),
       ...Object.values(ADDRESS_FAMILIES).map((family) => allow(['socket'], equals(family))),
+      allow(
+        ['socket'],
+        [
+          { index: 0, value: NETLINK.family, op: 'SCMP_CMP_EQ' },
+          { index: 2, value: NETLINK.route, op: 'SCMP_CMP_EQ' },
+        ],
+      ),
       ...PERSONALITIES.map((persona) => allow(['personality'], equals(persona))),
       allow(['clone'], [{ index: 0, value: NAMESPACE_FLAGS, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' }]),
       allow(['ioctl'], [{ index: 1, value: TIOCSTI, op: 'SCMP_CMP_NE' }]),
