@@ -43,6 +43,9 @@ export type Probe = {
   checks: Check[];
 };
 
+/** Where the Python environment of a sandbox is, inside of it. */
+export const ENVIRONMENT_PATH = '/opt/environment';
+
 /** A read-only folder of the host that appears in the sandbox. `target` is absolute. */
 export type Mount = { source: string; target: string };
 
@@ -59,7 +62,7 @@ export type StartOptions = {
   gpus: number;
   /** Environment variables of every process in the sandbox. */
   env: Record<string, string>;
-  /** Absolute host folder of a Python environment, mounted read-only at its own path inside; undefined = system Python only. */
+  /** Absolute host folder of a relocatable Python environment, mounted read-only at `ENVIRONMENT_PATH`; undefined = system Python only. */
   environmentDir?: string;
   /** Identity of the environment for the warm pool: sandboxes of one environment are interchangeable until claimed. */
   environmentKey?: string;

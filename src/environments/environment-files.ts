@@ -66,12 +66,12 @@ async function resolveLock(deps: { folder: string; uv: Uv; python: string }, req
   }
 }
 
-/** The folder has its final name from the start, because scripts of an environment name it; the marker makes it real. */
+/** Relocatable, because it lies elsewhere in a sandbox than on the host; the marker makes it real. */
 async function install(deps: { folder: string; uv: Uv; python: string }, dir: string, lock: string): Promise<void> {
   await discard(deps.folder, dir);
   await mkdir(deps.folder, { recursive: true, mode: 0o700 });
   try {
-    await deps.uv(['venv', '--quiet', '--no-project', '--python', deps.python, dir]);
+    await deps.uv(['venv', '--quiet', '--no-project', '--relocatable', '--python', deps.python, dir]);
     const lockFile = join(dir, 'requirements.lock');
     await writeFile(lockFile, lock);
     const interpreter = join(dir, 'bin', 'python');

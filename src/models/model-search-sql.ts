@@ -57,6 +57,20 @@ function orderSql(orderBy: readonly string[], columns: Record<string, string>): 
   });
 }
 
+/** Prompts are rows of the registry with this tag; a search that does not ask for them does not tell them. */
+const PROMPT_TAG = 'mlflow.prompt.is_prompt';
+
+/** Conditions of a filter, of which "is no prompt" also fits what has no such tag. */
+function filterSql(filter: string, isTagged: (key: string, value: Sql) => Sql, plain: (one: Condition) => Sql): Sql[] {
+  const noPrompt = sql`not ${isTagged(PROMPT_TAG, sql`lower(t.value) = 'true'`)}`;
+  const conditions = parseFilter(filter);
+  const isAbout = ({ entity, key }: Condition): boolean => entity === 'tag' && key === PROMPT_TAG;
+  return [
+    ...(conditions.some(isAbout) ? [] : [noPrompt]),
+    ...conditions.map((one) => (isAbout(one) && one.operator === '!=' ? noPrompt : plain(one))),
+  ];
+}
+
 /** Throws `invalid`. */
 export function modelConditions(search: Search): Sql[] {
   const { labelsWithin } = search;
@@ -69,7 +83,7 @@ export function modelConditions(search: Search): Sql[] {
     ...(labelsWithin === undefined
       ? []
       : [labelsWithinSql(rawSql("'model:' || m.name"), labelsWithin), foreignVersion(labelsWithin)]),
-    ...parseFilter(search.filter).map((condition) => conditionSql(condition, MODEL_TEXTS, MODEL_TIMES, tag)),
+    ...filterSql(search.filter, tag, (one) => conditionSql(one, MODEL_TEXTS, MODEL_TIMES, tag)),
   ];
 }
 
@@ -88,7 +102,7 @@ export function versionConditions(search: Search): Sql[] {
           labelsWithinSql(rawSql("'model:' || v.name"), labelsWithin),
           labelsWithinSql(rawSql("'model:' || v.name || '/' || v.version"), labelsWithin),
         ]),
-    ...parseFilter(search.filter).map((condition) => conditionSql(condition, VERSION_TEXTS, VERSION_NUMBERS, tag)),
+    ...filterSql(search.filter, tag, (one) => conditionSql(one, VERSION_TEXTS, VERSION_NUMBERS, tag)),
   ];
 }
 

@@ -317,7 +317,7 @@ async function startOptionsOf(deps: SandboxDeps, sandbox: Sandbox, datasets: Res
       sandboxId: sandbox.id,
       name: sandbox.name,
       doors: deps.doors,
-      environmentDir: environment?.dir,
+      hasEnvironment: environment !== undefined,
       cpus: spec.cpus,
     }),
     ...(environment === undefined

@@ -1,15 +1,17 @@
+import { ENVIRONMENT_PATH } from '#src/drivers/driver.ts';
+
 /** The environment variables that clients look for, preset in every sandbox. None of them grants anything: the connection is the identity. */
 export function presetVariables(options: {
   sandboxId: string;
   name: string;
   doors: Record<string, number>;
-  environmentDir: string | undefined;
+  hasEnvironment: boolean;
   cpus: number;
 }): Record<string, string> {
   const { doors } = options;
   const at = (door: string): string => `http://localhost:${doors[door] ?? 0}`;
   const path = ['/usr/local/bin', '/usr/bin', '/bin'];
-  if (options.environmentDir !== undefined) path.unshift(`${options.environmentDir}/bin`);
+  if (options.hasEnvironment) path.unshift(`${ENVIRONMENT_PATH}/bin`);
   const threads = String(Math.max(1, Math.floor(options.cpus)));
   return {
     PATH: path.join(':'),
@@ -19,7 +21,7 @@ export function presetVariables(options: {
     LANG: 'C.UTF-8',
     TMPDIR: '/tmp',
     PYTHONUNBUFFERED: '1',
-    ...(options.environmentDir === undefined ? {} : { VIRTUAL_ENV: options.environmentDir }),
+    ...(options.hasEnvironment ? { VIRTUAL_ENV: ENVIRONMENT_PATH } : {}),
     OMP_NUM_THREADS: threads,
     OPENBLAS_NUM_THREADS: threads,
     FUMEHOOD_SANDBOX_ID: options.sandboxId,

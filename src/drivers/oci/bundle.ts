@@ -1,6 +1,6 @@
 /** The OCI runtime bundle of a sandbox (opencontainers/runtime-spec 1.0, config.md and config-linux.md). */
 import { join } from 'node:path';
-import type { StartOptions } from '../driver.ts';
+import { ENVIRONMENT_PATH, type StartOptions } from '../driver.ts';
 import { swapIsAccounted } from './cgroups.ts';
 import { RANGE_SIZE } from './id-ranges.ts';
 import { etcFolders, SANDBOX_UID, usrFolders } from './root-skeleton.ts';
@@ -85,7 +85,7 @@ export function ociConfig(options: BundleOptions): Record<string, unknown> {
 
 function processOf(start: StartOptions): Record<string, unknown> {
   const agent = JSON.stringify({
-    python: start.environmentDir === undefined ? '/usr/bin/python3' : `${start.environmentDir}/bin/python`,
+    python: start.environmentDir === undefined ? '/usr/bin/python3' : `${ENVIRONMENT_PATH}/bin/python`,
     warmImports: start.warmImports ?? [],
   });
   const env = { ...start.env, FUMEHOOD_AGENT: agent };
@@ -141,7 +141,7 @@ function mountsOf(options: BundleOptions): OciMount[] {
     ...(options.ownRoot ? [] : etcFolders().map((folder) => readOnly(folder, folder))),
     { destination: '/workspace', type: 'bind', source: options.workspace, options: ['bind', 'rw', 'nosuid', 'nodev'] },
     readOnly(options.agentDir, '/fumehood/agent', 'noexec'),
-    ...(start.environmentDir === undefined ? [] : [readOnly(start.environmentDir, start.environmentDir)]),
+    ...(start.environmentDir === undefined ? [] : [readOnly(start.environmentDir, ENVIRONMENT_PATH)]),
     ...start.mounts.map((mount) => readOnly(mount.source, mount.target, 'noexec')),
   ];
 }
@@ -158,7 +158,7 @@ function resourcesOf(start: StartOptions): Record<string, unknown> {
 
 /** Mount points beyond the usual ones that a root must have. */
 export const extraTargets = (start: StartOptions): string[] => [
-  ...(start.environmentDir === undefined ? [] : [start.environmentDir]),
+  ...(start.environmentDir === undefined ? [] : [ENVIRONMENT_PATH]),
   ...start.mounts.map((mount) => mount.target),
 ];
 
