@@ -69,7 +69,9 @@ async function stepUp(reader: Reader, frontier: Step[]): Promise<Found[]> {
     found.push(arrow(edge, 'up'));
     if (edge.run_key !== '') found.push(runArrow(edge));
   }
-  for (const edge of await selectEdgesByRun(reader, things, 'in')) found.push(runArrow(edge));
+  for (const edge of await selectEdgesByRun(reader, things, 'in')) {
+    if (edge.first_ms <= (bound.get(edge.run_key) ?? 0)) found.push(runArrow(edge));
+  }
   found.push(...(await derivedUp(reader, writes)));
   return found;
 }
