@@ -73,7 +73,7 @@ export async function openSandboxes(
       },
     },
     datasets: { find: findDataset, materialize: data.mounts.materialize, release: data.mounts.release },
-    grants: { resolve: resolveModelGrant },
+    grants: { resolve: (reader, grant) => resolveModelGrant(core.lineage.labelsOf, reader, grant) },
     quotas: core.quotas,
   };
 }

@@ -1,6 +1,6 @@
 import { AppError } from '#kernel/errors.ts';
 import type { Reader } from '#kernel/sql.ts';
-import { selectLabels } from '#src/lineage/lineage-store.ts';
+import type { NodeRef } from '#src/lineage/node.ts';
 import type { PolicyObject } from '#src/policies/decision.ts';
 import { selectGrantedVersion } from './granted-version-store.ts';
 
@@ -9,6 +9,7 @@ import { selectGrantedVersion } from './granted-version-store.ts';
  * Scopes are `ACTION:ID`, or `ACTION:PREFIX*`. Throws `not_found`, `invalid`.
  */
 export async function resolveModelGrant(
+  labelsOf: (reader: Reader, nodes: NodeRef[]) => Promise<string[]>,
   reader: Reader,
   grant: string,
 ): Promise<{ scopes: string[]; object: PolicyObject }> {
@@ -34,6 +35,6 @@ export async function resolveModelGrant(
     ...(found.model_id === '' ? [] : [`model.read:${found.model_id}`]),
     ...(found.run_id === '' ? [] : [`run.read:${found.run_id}`]),
   ];
-  const labels = await selectLabels(reader, [`model:${id}`]);
+  const labels = await labelsOf(reader, [{ kind: 'model', id }]);
   return { scopes, object: { type: 'model', id, name, version, owner: found.owner, labels } };
 }

@@ -1,15 +1,14 @@
 import { z } from 'zod';
 import type { Reader } from '#kernel/sql.ts';
-import { sql } from '#kernel/sql.ts';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from '#src/http/page.ts';
 import { type Route, route } from '#src/http/route.ts';
 import type { NodeRef } from '#src/lineage/node.ts';
 import { type ModelVersion, modelObject, noSuchModel, noSuchVersion, type RegisteredModel } from './model.ts';
 import {
   type ModelExtras,
-  searchModels,
   selectExtras,
   selectModel,
+  selectModelsAfter,
   selectVersion,
   selectVersionsOf,
 } from './model-store.ts';
@@ -100,8 +99,8 @@ function listRoute(deps: Deps): Route {
         ],
         act: async (tx) => {
           const after = query.cursor === undefined ? '' : String(decodeCursor(query.cursor)[0]);
-          const conditions = [sql`m.name > ${after}`, ...(everybody ? [] : [sql`m.owner = ${identity.user}`])];
-          const found = await searchModels(tx, { conditions, order: [], offset: 0, limit: query.limit + 1 });
+          const owner = everybody ? undefined : identity.user;
+          const found = await selectModelsAfter(tx, { after, owner, limit: query.limit + 1 });
           const page = found.slice(0, query.limit);
           const names = page.map((model) => model.name);
           const versions = await selectVersionsOf(tx, names);

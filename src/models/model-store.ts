@@ -97,6 +97,15 @@ export async function searchModels(
   return rows.map(modelOf);
 }
 
+/** Models by name after this one, of one owner or of all. */
+export function selectModelsAfter(
+  reader: Reader,
+  page: { after: string; owner: string | undefined; limit: number },
+): Promise<RegisteredModel[]> {
+  const conditions = [sql`m.name > ${page.after}`, ...(page.owner === undefined ? [] : [sql`m.owner = ${page.owner}`])];
+  return searchModels(reader, { conditions, order: [], offset: 0, limit: page.limit });
+}
+
 /** The next number of a model: never one that was given before, deleted ones counted. */
 export async function nextVersion(reader: Reader, name: string): Promise<number> {
   const row = await reader.get<{ next: number }>(

@@ -12,9 +12,13 @@ const SOURCES = join(import.meta.dirname, '..');
 
 /** Acts of the system itself and refusals before any question: no policy is asked about them. */
 const UNASKED = new Set([
+  'access-key.issue',
+  'access-key.revoke',
   'api.authenticate',
   'api.route',
   'egress.close',
+  'experiment.first',
+  'mlflow.request',
   'object.unknown',
   'sandbox.deleted',
   'sandbox.exit',
@@ -23,6 +27,7 @@ const UNASKED = new Set([
   'sandbox.lost',
   'sandbox.start',
   'sandbox.stopped',
+  'user.first',
   'vault.request',
 ]);
 
