@@ -1,6 +1,7 @@
 """One connection of the host: frames in, frames out, and the operation that the first frame asks for."""
 
 import json
+import socket
 import struct
 
 import files
@@ -8,6 +9,7 @@ import ports
 
 LARGEST_FRAME = 256 * 1024
 HIGH_WATER = 512 * 1024
+LINGER_SECONDS = 5
 
 
 class Connection:
@@ -18,6 +20,7 @@ class Connection:
         self._out = bytearray()
         self._reading = True
         self._ending = False
+        self._linger_timer = []
         self.closed = False
         self.on_data = None
         self.on_control = None
@@ -60,6 +63,33 @@ class Connection:
         self._out.clear()
         self.on_lost()
 
+    def _linger(self):
+        """All is said. The host closes first: what it still sends must not meet a closed socket, or it would lose our last words."""
+        self.closed = True
+        try:
+            self.sock.shutdown(socket.SHUT_WR)
+            self.loop.watch(self.sock, read=self._discard)
+            self._linger_timer = self.loop.later(LINGER_SECONDS, self._close)
+        except OSError:
+            self._close()
+        self.on_lost()
+
+    def _discard(self):
+        try:
+            if self.sock.recv(64 * 1024):
+                return
+        except BlockingIOError:
+            return
+        except OSError:
+            pass
+        self._close()
+
+    def _close(self):
+        self._linger_timer.clear()
+        if self.sock.fileno() >= 0:
+            self.loop.watch(self.sock)
+            self.sock.close()
+
     def _watch(self):
         if not self.closed:
             self.loop.watch(self.sock, read=self._receive if self._reading else None, write=self._flush if self._out else None)
@@ -77,7 +107,7 @@ class Connection:
         except OSError:
             return self.lost()
         if self._ending and not self._out:
-            return self.lost()
+            return self._linger()
         self._watch()
         if waiting and len(self._out) < HIGH_WATER:
             self.on_drain()
