@@ -1,0 +1,179 @@
+import { execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { startControlPlane, type TestControlPlane } from '../../test/control-plane.ts';
+import { execIn } from '../exec-client.ts';
+import { quantiles, type Row, timedInTurn } from '../measure.ts';
+
+const run = promisify(execFile);
+const ROUNDS = 20;
+const EXECS = 200;
+
+type Server = { url: string; token: string };
+
+/** Where the driver keeps the running sandboxes of a home. */
+export const runtimeFolder = (home: string): string =>
+  `/run/fumehood/${createHash('sha256').update(join(home, 'driver')).digest('hex').slice(0, 12)}`;
+
+/** Creation to first output beside `runc run` of the same bundle; a command beside `runc exec`. */
+export async function measureSandboxes(say: (text: string) => void): Promise<Row[]> {
+  const control = await startControlPlane({ FUMEHOOD_POOL_WARM: '0' });
+  try {
+    const server = { url: control.url, token: readFileSync(join(control.home, 'operator.token'), 'utf8').trim() };
+    const id = await create(server);
+    const scratch = copyBundle(control, id);
+    try {
+      say('creation to first output');
+      const [ours = [], bare = []] = await timedInTurn(ROUNDS, 3, [
+        async () => {
+          const made = await create(server);
+          await execIn(server, made, 'exec', { argv: ['/bin/echo', 'first'] });
+          await remove(server, made);
+        },
+        async (round) =>
+          void (await run('runc', [
+            '--root',
+            join(scratch, 'runtime'),
+            'run',
+            '--bundle',
+            join(scratch, 'bundle'),
+            `bench-${round + 10}`,
+          ])),
+      ]);
+      // What is compared ends with the first output: the removal is measured apart and taken off.
+      const removals = await removalTimes(server);
+      const [execs = [], bareExecs = []] = await execTimes(scratch, server, id, say);
+      return [
+        createRow(
+          ours.map((ms, at) => ms - (removals[at % removals.length] ?? 0)),
+          bare,
+        ),
+        execRow(execs, bareExecs),
+      ];
+    } finally {
+      rmSync(scratch, { recursive: true, force: true });
+    }
+  } finally {
+    await control.close();
+  }
+}
+
+async function removalTimes(server: Server): Promise<number[]> {
+  const samples: number[] = [];
+  for (let round = 0; round < 10; round += 1) {
+    const id = await create(server);
+    const started = performance.now();
+    await remove(server, id);
+    samples.push(performance.now() - started);
+  }
+  return samples.sort((a, b) => a - b).slice(4, 6);
+}
+
+/** The other side is a container of the same bundle with a network namespace of its own: no command of runc enters one that is not its user namespace's. */
+async function execTimes(
+  scratch: string,
+  server: Server,
+  id: string,
+  say: (text: string) => void,
+): Promise<number[][]> {
+  say('commands');
+  const root = ['--root', join(scratch, 'runtime')];
+  const name = `bench-exec-${process.pid}`;
+  const bundle = writeBundle(scratch, 'bundle-exec', ['/bin/sleep', '600'], { ownNetwork: true });
+  await runDetached(['run', '--detach', '--bundle', bundle, name], root);
+  try {
+    return await timedInTurn(EXECS, 10, [
+      async () => void (await execIn(server, id, 'exec', { argv: ['/bin/true'] })),
+      async () => void (await run('runc', [...root, 'exec', name, '/bin/true'])),
+    ]);
+  } finally {
+    await run('runc', [...root, 'delete', '--force', name]);
+  }
+}
+
+/** `runc run --detach` hands its output on to the container: it must not be a pipe that somebody waits for. */
+function runDetached(args: string[], root: string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('runc', [...root, ...args], { stdio: 'ignore' });
+    child.once('error', reject);
+    child.once('close', (code) => (code === 0 ? resolve() : reject(new Error(`runc ended with ${code}`))));
+  });
+}
+
+function createRow(ours: number[], bare: number[]): Row {
+  const { median, p99 } = quantiles(ours);
+  const runc = quantiles(bare).median;
+  const slower = median / runc;
+  return {
+    what: 'sandbox: creation to first output, cold',
+    value: median,
+    unit: 'ms',
+    p99,
+    against: [{ name: 'runc run of the same bundle', value: runc, ratio: runc / median }],
+    reach: '<= 1.3x the time of runc run',
+    reached: slower <= 1.3,
+  };
+}
+
+function execRow(ours: number[], bare: number[]): Row {
+  const { median, p99 } = quantiles(ours);
+  const runc = quantiles(bare).median;
+  return {
+    what: 'sandbox: round trip of /bin/true',
+    value: median,
+    unit: 'ms',
+    p99,
+    against: [{ name: 'runc exec', value: runc, ratio: runc / median }],
+    reach: '<= 5 ms',
+    reached: median <= 5,
+  };
+}
+
+async function call(server: Server, method: string, path: string, body?: unknown): Promise<{ id: string }> {
+  const response = await fetch(`${server.url}/api/v1/${path}`, {
+    method,
+    headers: { authorization: `Bearer ${server.token}`, 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+  return (await response.json()) as { id: string };
+}
+
+const create = async (server: Server): Promise<string> =>
+  (await call(server, 'POST', 'sandboxes', { memory: '256m', disk: '64m' })).id;
+const remove = (server: Server, id: string): Promise<{ id: string }> => call(server, 'DELETE', `sandboxes/${id}`);
+
+type Config = {
+  process: { args: string[] };
+  root: { path: string };
+  linux: { cgroupsPath?: string; namespaces: { type: string; path?: string }[] };
+};
+
+/** Keeps the bundle of a running sandbox, so that others can be made of it that join its network namespace and workspace. */
+function copyBundle(control: TestControlPlane, id: string): string {
+  const scratch = mkdtempSync(join(tmpdir(), 'fumehood-bench-'));
+  const from = join(runtimeFolder(control.home), 'sb', id);
+  const config = JSON.parse(readFileSync(join(from, 'config.json'), 'utf8')) as Config;
+  config.root.path = join(from, 'rootfs');
+  writeFileSync(join(scratch, 'config.json'), JSON.stringify(config));
+  writeBundle(scratch, 'bundle', ['/bin/echo', 'first'], { ownNetwork: false });
+  return scratch;
+}
+
+/** A bundle with another command in place of the agent. */
+function writeBundle(scratch: string, name: string, args: string[], options: { ownNetwork: boolean }): string {
+  const bundle = join(scratch, name);
+  mkdirSync(bundle);
+  const config = JSON.parse(readFileSync(join(scratch, 'config.json'), 'utf8')) as Config;
+  config.process.args = args;
+  config.linux.cgroupsPath = `${config.linux.cgroupsPath ?? '/fumehood'}-${name}`;
+  if (options.ownNetwork)
+    config.linux.namespaces = config.linux.namespaces.map((one) =>
+      one.type === 'network' ? { type: 'network' } : one,
+    );
+  writeFileSync(join(bundle, 'config.json'), JSON.stringify(config));
+  return bundle;
+}
