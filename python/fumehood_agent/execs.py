@@ -276,7 +276,17 @@ def _popen(argv, env, cwd, stdin, stdout, stderr, prepare=None):
         argv, env=env, cwd=cwd, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True, close_fds=False, preexec_fn=prepare
     )
     child.returncode = 0  # collected by the loop, which sees all children
+    give_up_first(child.pid, 500)
     return child.pid
+
+
+def give_up_first(pid, score):
+    """When memory runs out the kernel ends what a command holds, not the agent, which is the sandbox's first process."""
+    try:
+        with open(f"/proc/{pid}/oom_score_adj", "wb", buffering=0) as file:
+            file.write(b"%d" % score)
+    except OSError:
+        pass  # it has ended already
 
 
 def _processes():

@@ -5,7 +5,7 @@ import os
 import socket
 import subprocess
 
-from execs import Running
+from execs import Running, give_up_first
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -30,6 +30,7 @@ class WarmInterpreter:
         finally:
             theirs.close()
         child.returncode = 0
+        give_up_first(child.pid, 250)
         ours.setblocking(False)
         self._channel = ours
         self.loop.watch(ours, read=self._receive)

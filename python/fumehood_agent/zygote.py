@@ -64,6 +64,8 @@ def child(call, descriptors):
     code = 1
     try:
         os.setsid()
+        with open("/proc/self/oom_score_adj", "w") as score:
+            score.write("500")  # before the interpreter that it was forked from
         stdin, stdout, stderr, source = descriptors
         for number, target in ((stdin, 0), (stdout, 1), (stderr, 2)):
             os.dup2(number, target)

@@ -23,7 +23,7 @@ const PROCESSES = `execve execveat exit exit_group fork vfork wait4 waitid getpi
 const MEMORY = `brk mmap munmap mremap mprotect madvise mincore mlock mlock2 mlockall munlock munlockall pkey_alloc pkey_free pkey_mprotect
   get_mempolicy remap_file_pages map_shadow_stack`;
 
-const NETWORK = `bind connect listen accept accept4 getsockname getpeername getsockopt setsockopt shutdown socketpair sendto recvfrom sendmsg recvmsg
+const NETWORK = `bind connect listen accept accept4 getsockname getpeername getsockopt setsockopt shutdown sendto recvfrom sendmsg recvmsg
   sendmmsg recvmmsg select pselect6 poll ppoll epoll_create epoll_create1 epoll_ctl epoll_ctl_old epoll_wait epoll_wait_old epoll_pwait epoll_pwait2
   eventfd eventfd2`;
 
@@ -59,6 +59,14 @@ const allow = (names: string[], args?: Argument[]): Rule => ({
   ...(args === undefined ? {} : { args }),
 });
 
+/** One condition for each of the 32 low bits in which a request can differ: the kernel ignores the upper ones, so they must not decide. */
+const differentBits = (request: number): Argument[] =>
+  Array.from({ length: 32 }, (_, bit) => {
+    const mask = 2 ** bit;
+    const isSet = Math.floor(request / mask) % 2 === 1;
+    return { index: 1, value: mask, valueTwo: isSet ? 0 : mask, op: 'SCMP_CMP_MASKED_EQ' };
+  });
+
 /** The profile for this machine's architecture. */
 export function seccompProfile(architecture: 'x64' | 'arm64'): SeccompProfile {
   const equals = (value: number): Argument[] => [{ index: 0, value, op: 'SCMP_CMP_EQ' }];
@@ -69,6 +77,7 @@ export function seccompProfile(architecture: 'x64' | 'arm64'): SeccompProfile {
     syscalls: [
       allow([FILES, PROCESSES, MEMORY, NETWORK, IPC_AND_TIME].flatMap(words)),
       ...Object.values(ADDRESS_FAMILIES).map((family) => allow(['socket'], equals(family))),
+      allow(['socketpair'], equals(ADDRESS_FAMILIES.unix)),
       allow(
         ['socket'],
         [
@@ -78,7 +87,7 @@ export function seccompProfile(architecture: 'x64' | 'arm64'): SeccompProfile {
       ),
       ...PERSONALITIES.map((persona) => allow(['personality'], equals(persona))),
       allow(['clone'], [{ index: 0, value: NAMESPACE_FLAGS, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' }]),
-      allow(['ioctl'], [{ index: 1, value: TIOCSTI, op: 'SCMP_CMP_NE' }]),
+      ...differentBits(TIOCSTI).map((bit) => allow(['ioctl'], [bit])),
       { names: ['clone3'], action: 'SCMP_ACT_ERRNO', errnoRet: ENOSYS },
     ],
   };
