@@ -36,8 +36,8 @@ function requestBytes(): Buffer {
   return Buffer.from(`${load.method} ${load.path} HTTP/1.1\r\n${lines}\r\n${body}`);
 }
 
-/** The length of the first whole response in these bytes, or undefined. */
-function responseLength(bytes: Buffer): number | undefined {
+/** The length of the first whole response in these bytes, and whether the server closes after it; undefined when it is not all there. */
+function wholeResponse(bytes: Buffer): { length: number; closes: boolean } | undefined {
   const end = bytes.indexOf('\r\n\r\n');
   if (end < 0) return undefined;
   const head = bytes.toString('latin1', 0, end).toLowerCase();
@@ -46,33 +46,39 @@ function responseLength(bytes: Buffer): number | undefined {
   const whole = end + 4 + Number(length);
   if (bytes.length < whole) return undefined;
   if (!head.startsWith('http/1.1 200')) failed += 1;
-  return whole;
+  return { length: whole, closes: head.includes('\r\nconnection: close') };
 }
 
+/** Sends requests until the server closes or the time is over. */
 function connection(): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket: Socket = createConnection({ port: load.port, host: '127.0.0.1', noDelay: true });
     let pending = Buffer.alloc(0);
-    let started = 0;
+    let started = performance.now();
     const next = (): void => {
-      if (over()) return void socket.end(resolve);
       started = performance.now();
       socket.write(requestBytes());
     };
     socket.once('connect', next);
     socket.once('error', reject);
+    socket.once('close', () => resolve());
     socket.on('data', (chunk) => {
       pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
-      const length = responseLength(pending);
-      if (length === undefined) return;
-      pending = pending.subarray(length);
+      const response = wholeResponse(pending);
+      if (response === undefined) return;
+      pending = pending.subarray(response.length);
       if (counting()) samples.push(performance.now() - started);
-      next();
+      if (response.closes || over()) socket.destroy();
+      else next();
     });
   });
 }
 
-await Promise.all(Array.from({ length: load.connections }, connection));
+async function worker(): Promise<void> {
+  while (!over()) await connection();
+}
+
+await Promise.all(Array.from({ length: load.connections }, worker));
 const { median, p99 } = quantiles(samples);
 const result: LoadResult = {
   perSecond: samples.length / (load.durationMs / 1000),

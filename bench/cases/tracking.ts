@@ -11,7 +11,7 @@ import { runtimeFolder } from './sandboxes.ts';
 
 const CONNECTIONS = 8;
 const WARM_UP_MS = 2_000;
-const DURATION_MS = 6_000;
+const DURATION_MS = 5_000;
 const API = '/api/2.0/mlflow';
 
 /** A server to load: where it listens, and the words before `node` that enter its network. */
@@ -30,7 +30,9 @@ export async function measureTracking(say: (text: string) => void): Promise<Row[
     const target = await open();
     say(`loading ${target.name}`);
     try {
-      figures.push({ name: target.name, found: await loadAll(target) });
+      const found = await loadAll(target);
+      figures.push({ name: target.name, found });
+      say(`  runs/get ${Math.round(found.get.perSecond)}/s, log-batch ${Math.round(found.batch.perSecond)}/s`);
     } finally {
       await target.close();
     }
