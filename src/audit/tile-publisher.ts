@@ -5,6 +5,9 @@ import type { Database, Reader } from '#kernel/sql.ts';
 import { selectEntryRows, selectLatestCheckpoint, selectLeafHashes, selectSubtrees } from './audit-store.ts';
 import { bundlePath, encodeBundle, levelsOf, TILE_WIDTH, tilePath, tilesOfLevel } from './tiles.ts';
 
+/** The folder is at most a second behind the store; publishing more often would compete with commits for the disk. */
+const PUBLISH_WITHIN_MS = 1000;
+
 export type TilePublisher = {
   /** Something was committed: publish within `delayMs`. */
   notify(): void;
@@ -39,7 +42,7 @@ export function createTilePublisher(deps: {
     notify: () => {
       timer ??= setTimeout(() => {
         flush().catch((error) => deps.log('error', 'the tiles of the audit log could not be written', { error }));
-      }, deps.delayMs ?? 200);
+      }, deps.delayMs ?? PUBLISH_WITHIN_MS);
     },
     close: () => flush(),
   };
