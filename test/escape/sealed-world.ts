@@ -1,0 +1,151 @@
+/** Sealed sandboxes of a driver in a home of its own, two neighbours among them, and the things of the host that attacks are after. */
+import { randomUUID } from 'node:crypto';
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { DRIVERS } from '#src/drivers/catalog.ts';
+import type { DoorConnection, Driver, Handle, StartOptions } from '#src/drivers/driver.ts';
+import type { Attack, Ended } from './attack.ts';
+import { leftOnHost } from './left-on-host.ts';
+
+const MIB = 1024 * 1024;
+const ROOT = join(import.meta.dirname, '..', '..');
+export const NEIGHBOUR_PORT = 7777;
+export const NEIGHBOUR_SOCKET = 'fumehood-neighbour';
+
+export type Limits = NonNullable<Attack['limits']>;
+export type ExecLimits = { timeoutMs?: number; maxOutputBytes?: number };
+
+export type SealedWorld = {
+  driver: Driver;
+  folder: string;
+  /** A folder of the host with the secret in `secret`. */
+  hostFolder: string;
+  /** What attacks are told about their targets. */
+  env: Record<string, string>;
+  start(name: string, limits?: Limits): Promise<Handle>;
+  python(handle: Handle, program: string, limits?: ExecLimits): Promise<Ended & { truncated: boolean }>;
+  /** Which sandbox each connection to a door came from, with what it said. */
+  connections: { sandboxId: string; said: string }[];
+  /** Removes all; resolves with what is left, which must be nothing. */
+  close(): Promise<string[]>;
+};
+
+export async function openSealedWorld(options: { doors?: Record<string, number> } = {}): Promise<SealedWorld> {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'fumehood-escape-')));
+  const hostFolder = join(folder, 'host');
+  mkdirSync(hostFolder);
+  // Open to everybody, so that nothing but the wall keeps a sandbox from it.
+  chmodSync(folder, 0o755);
+  chmodSync(hostFolder, 0o777);
+  writeFileSync(join(hostFolder, 'secret'), `canary-${randomUUID()}\n`, { mode: 0o644 });
+  const module = DRIVERS.oci;
+  if (module === undefined) throw new Error('the catalog has no oci driver');
+  const stateDir = join(folder, 'state');
+  mkdirSync(stateDir, { mode: 0o700 });
+  const driver = module.create({
+    stateDir,
+    pythonDir: join(ROOT, 'python'),
+    log: () => undefined,
+    nowMs: Date.now,
+    config: {},
+  });
+  const connections: SealedWorld['connections'] = [];
+  driver.onConnection((connection) => answer(connection, connections));
+  const target = await listenEverywhere();
+  const handles: Handle[] = [];
+  const doors = options.doors ?? { mlflow: 5000 };
+
+  return {
+    driver,
+    folder,
+    hostFolder,
+    connections,
+    env: {
+      HOST_FOLDER: hostFolder,
+      HOST_PID: String(process.pid),
+      HOST_PORT: String(portOf(target)),
+      HOST_ADDRESSES: hostAddresses().join(' '),
+      NEIGHBOUR_PORT: String(NEIGHBOUR_PORT),
+      NEIGHBOUR_SOCKET,
+    },
+    start: async (name, limits = {}) => {
+      const handle = await driver.start(startOptions(name, doors, limits));
+      handles.push(handle);
+      return handle;
+    },
+    python: (handle, program, limits) => python(driver, handle, program, limits),
+    close: async () => {
+      const left = [];
+      for (const handle of handles) left.push(...(await driver.destroy(handle)));
+      left.push(...(await driver.inventory({ keep: [], remove: true })));
+      await driver.close();
+      await new Promise((resolve) => target.close(resolve));
+      const remains = leftOnHost({ stateDir, folder });
+      rmSync(folder, { recursive: true, force: true });
+      return [...left.map((one) => `${one.kind} ${one.what}`), ...remains];
+    },
+  };
+}
+
+const startOptions = (name: string, doors: Record<string, number>, limits: Limits): StartOptions => ({
+  sandboxId: `sb-${name}`,
+  runtime: 'runc',
+  hostname: name,
+  memoryBytes: 256 * MIB,
+  cpus: 1,
+  pids: 128,
+  diskBytes: 64 * MIB,
+  gpus: 0,
+  env: { PATH: '/usr/bin:/bin', HOME: '/workspace' },
+  mounts: [],
+  doors,
+  ...limits,
+});
+
+async function python(driver: Driver, handle: Handle, program: string, limits: ExecLimits = {}) {
+  const session = await driver.session(handle);
+  const exec = await session.exec({
+    argv: ['/usr/bin/python3', '-I', '-S', '-B', '-c', program],
+    timeoutMs: limits.timeoutMs ?? 20_000,
+    ...(limits.maxOutputBytes === undefined ? {} : { maxOutputBytes: limits.maxOutputBytes }),
+  });
+  exec.stdin.end();
+  const [stdout, stderr, { exitCode, signal, truncated }] = await Promise.all([
+    text(exec.stdout),
+    text(exec.stderr),
+    exec.result,
+  ]);
+  return { exitCode, signal, truncated, stdout, stderr };
+}
+
+/** Writes down who came and what was said first. */
+function answer({ sandboxId, socket }: DoorConnection, connections: SealedWorld['connections']): void {
+  socket.on('error', () => undefined);
+  socket.once('data', (data: Buffer) => {
+    connections.push({ sandboxId, said: data.toString('latin1') });
+    socket.end(`you are ${sandboxId}\n`);
+  });
+}
+
+async function listenEverywhere(): Promise<Server> {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.end('here\n');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '::', resolve));
+  return server;
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+/** Addresses of the host that are not its loopback. */
+export const hostAddresses = (): string[] =>
+  Object.values(networkInterfaces())
+    .flat()
+    .flatMap((one) => (one === undefined || one.internal || one.address.startsWith('fe80') ? [] : [one.address]));
