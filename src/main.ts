@@ -60,6 +60,8 @@ export async function startControlPlane(config: Config): Promise<ControlPlane> {
   const live = createLiveSandboxes();
   const { authenticateToken } = authenticator;
   const doors = openDoors(core, data, { live, authenticateToken, version: VERSION });
+  // A way out that was allowed to a sandbox without this label is decided anew.
+  core.onLabelled(doors.egress.closeTunnels);
   const driver = createDriver(core);
   driver.onConnection(doors.listeners.acceptSandbox);
   const sandboxes = await openSandboxes(core, data, {

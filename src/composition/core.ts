@@ -47,6 +47,8 @@ export type Core = {
   lineage: Lineage;
   gateway: Gateway;
   crossings: CrossingWatch;
+  /** Calls back when a sandbox takes over a label, before that is committed. */
+  onLabelled(listener: (sandboxId: string) => void): void;
   close(): Promise<void>;
 };
 
@@ -74,7 +76,8 @@ export async function openCore(options: { home: string; settings: Settings }): P
   const registry = await openPolicies({ database, clock });
   const quotaDefaults = quotaDefaultsOf(settings);
   const quotas = createQuotas({ defaults: quotaDefaults });
-  const lineage = createLineageRecorder({ clock, activeRunOf });
+  const labelled: ((sandboxId: string) => void)[] = [];
+  const lineage = tellingLabels(createLineageRecorder({ clock, activeRunOf }), labelled);
   const decider = createDecider({ registry, clock, ids, approvalsInForce, usageOf: quotas.usageOf });
   const { gateway, crossings } = watchCrossings(createGateway({ database, committer, decider, lineage, clock }));
   return {
@@ -95,6 +98,7 @@ export async function openCore(options: { home: string; settings: Settings }): P
     lineage,
     gateway,
     crossings,
+    onLabelled: (listener) => labelled.push(listener),
     close: async () => {
       await committer.drain();
       await tiles.close();
@@ -102,6 +106,15 @@ export async function openCore(options: { home: string; settings: Settings }): P
     },
   };
 }
+
+/** The recorder, telling whoever listens when a sandbox takes over a label. */
+const tellingLabels = (lineage: Lineage, listeners: readonly ((sandboxId: string) => void)[]): Lineage => ({
+  ...lineage,
+  addLabels: async (tx, node, labels) => {
+    await lineage.addLabels(tx, node, labels);
+    if (node.kind === 'sandbox') for (const listener of listeners) listener(node.id);
+  },
+});
 
 /** Whether anything in the store was sealed under the key: then a missing key is an error, and never a new one. */
 const hasSealedData = (database: Database): Promise<boolean> =>
