@@ -60,7 +60,7 @@ export const KEYS = {
   'pool.networks': key(count, 4, 'ready network namespaces'),
   'pool.workspaces': key(count, 2, 'ready workspaces of the default size'),
   'pool.warm': key(count, 0, 'paused warm sandboxes an environment'),
-  'egress.allowPrivate': key(words, [], 'private networks that egress may reach, as CIDR'),
+  'egress.allowPrivate': key(words, [], 'addresses of private networks that egress may reach, each ADDRESS:PORT'),
   'egress.upstreamProxy': key(text.optional(), undefined, 'HTTP proxy that egress goes through'),
   'index.url': key(
     text.optional(),

@@ -18,7 +18,7 @@ before(async () => {
   outside = createServer((_request, response) => response.end('from outside'));
   await new Promise<void>((resolve) => outside.listen(0, '127.0.0.1', resolve));
   port = (outside.address() as AddressInfo).port;
-  control = await startControlPlane({ FUMEHOOD_EGRESS_ALLOW_PRIVATE: '127.0.0.1/32' });
+  control = await startControlPlane({ FUMEHOOD_EGRESS_ALLOW_PRIVATE: `127.0.0.1:${port}` });
   token = await control.user('erin', 'engineer');
   folder = await mkdtemp(join(tmpdir(), 'fumehood-egress-'));
   await writeFile(join(folder, 'a.txt'), 'internal words');
