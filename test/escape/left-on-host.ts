@@ -1,4 +1,4 @@
-/** What a suite left on this host, looked up by the kernel's own lists and not by the driver. */
+/** What a suite left on this host, looked up in the kernel's own lists and not by the driver. */
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createIdRanges } from '#src/drivers/oci/id-ranges.ts';
@@ -6,45 +6,58 @@ import { pathsOf } from '#src/drivers/oci/paths.ts';
 
 const CGROUPS = '/sys/fs/cgroup';
 
-/** Everything that carries the name of this home or of this folder; empty shells that a home keeps are removed on the way. */
-export function leftOnHost({ stateDir, folder }: { stateDir: string; folder: string }): string[] {
+export type Suite = { stateDir: string; folder: string };
+
+/** Names of the containers of the positive controls of one suite. */
+export const controlPrefix = (folder: string): string => `unsealed-${folder.slice(-6)}`;
+
+/** Mounts, control groups, loop devices, files, id ranges and processes that carry the name of a suite's home or folder. */
+export function leftOnHost({ stateDir, folder }: Suite): string[] {
   const paths = pathsOf(stateDir);
-  const owned = [paths.homeId, folder];
-  const ours = (text: string): boolean => owned.some((name) => text.includes(name));
-  const lines = (path: string): string[] => (existsSync(path) ? readFileSync(path, 'utf8').split('\n') : []);
-  const found = [
-    ...lines('/proc/self/mountinfo')
+  const ours = (text: string): boolean => text.includes(paths.homeId) || text.includes(folder);
+  return [
+    ...readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
       .filter(ours)
       .map((line) => `mount ${line}`),
-    ...cgroups((name) => ours(name) || name.startsWith(controlPrefix(folder))),
+    ...cgroups(folder, paths.cgroupParent),
     ...loops().filter(ours),
-    ...files(paths.runDir),
+    ...filesBelow(paths.runDir),
     ...createIdRanges(paths.ranges)
       .owned(paths.homeId)
       .map(({ owner }) => `id range of ${owner}`),
     ...processes(ours),
   ];
-  rmSync(paths.runDir, { recursive: true, force: true });
-  return found;
 }
 
-/** Names of the containers of the positive controls of one suite. */
-export const controlPrefix = (folder: string): string => `unsealed-${folder.slice(-6)}`;
+/** The empty folders that a home keeps for its next start. */
+export function removeShells({ stateDir }: Suite): void {
+  const paths = pathsOf(stateDir);
+  for (const root of cgroupRoots()) {
+    const shell = join(root, paths.cgroupParent);
+    if (existsSync(shell)) rmdirSync(shell);
+  }
+  rmSync(paths.runDir, { recursive: true, force: true });
+}
 
-/** Cgroups with processes or children; a parent that is empty is only a shell. */
-function cgroups(ours: (name: string) => boolean): string[] {
-  const roots = [CGROUPS, ...readdirSync(CGROUPS).map((name) => join(CGROUPS, name))];
-  return roots.flatMap((root) => {
-    const names = existsSync(join(root, 'cgroup.procs')) ? readdirSync(root).filter(ours) : [];
-    return names.flatMap((name) => {
-      try {
-        rmdirSync(join(root, name));
-        return name.startsWith('fumehood-') ? [] : [`cgroup ${join(root, name)}`];
-      } catch {
-        return [`cgroup ${join(root, name)}`];
-      }
-    });
-  });
+const cgroupRoots = (): string[] =>
+  [CGROUPS, ...readdirSync(CGROUPS).map((name) => join(CGROUPS, name))].filter((root) =>
+    existsSync(join(root, 'cgroup.procs')),
+  );
+
+const foldersIn = (path: string): string[] =>
+  existsSync(path)
+    ? readdirSync(path, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
+    : [];
+
+/** Those of sandboxes, below the home's own, and those of controls. */
+function cgroups(folder: string, parent: string): string[] {
+  return cgroupRoots().flatMap((root) => [
+    ...foldersIn(join(root, parent)).map((name) => `cgroup ${join(root, parent, name)}`),
+    ...foldersIn(root)
+      .filter((name) => name.startsWith(controlPrefix(folder)))
+      .map((name) => `cgroup ${join(root, name)}`),
+  ]);
 }
 
 function loops(): string[] {
@@ -54,8 +67,8 @@ function loops(): string[] {
   });
 }
 
-/** Files below the folders of a home under /run. */
-function files(runDir: string): string[] {
+/** Everything but the folders directly in it. */
+function filesBelow(runDir: string): string[] {
   if (!existsSync(runDir)) return [];
   return readdirSync(runDir, { recursive: true, withFileTypes: true })
     .filter((entry) => !entry.isDirectory() || entry.parentPath !== runDir)

@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { DRIVERS } from '#src/drivers/catalog.ts';
 import type { DoorConnection, Driver, Handle, StartOptions } from '#src/drivers/driver.ts';
 import type { Attack, Ended } from './attack.ts';
-import { leftOnHost } from './left-on-host.ts';
+import { leftOnHost, removeShells } from './left-on-host.ts';
 
 const MIB = 1024 * 1024;
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -78,12 +78,17 @@ export async function openSealedWorld(options: { doors?: Record<string, number> 
     },
     python: (handle, program, limits) => python(driver, handle, program, limits),
     close: async () => {
+      const suite = { stateDir, folder };
+      const seen = leftOnHost(suite).map((line) => line.split(' ')[0]);
+      for (const kind of ['mount', 'cgroup', 'loop', 'file', 'id'])
+        if (handles.length > 0 && !seen.includes(kind)) throw new Error(`the inventory is blind: it sees no ${kind}`);
       const left = [];
       for (const handle of handles) left.push(...(await driver.destroy(handle)));
       left.push(...(await driver.inventory({ keep: [], remove: true })));
       await driver.close();
       await new Promise((resolve) => target.close(resolve));
-      const remains = leftOnHost({ stateDir, folder });
+      const remains = leftOnHost(suite);
+      removeShells(suite);
       rmSync(folder, { recursive: true, force: true });
       return [...left.map((one) => `${one.kind} ${one.what}`), ...remains];
     },
