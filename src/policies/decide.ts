@@ -45,8 +45,10 @@ export function createDecider(deps: DeciderDeps): Decider {
         asked: [],
       };
       let refusal: Refusal | undefined;
+      let approvals: Approval[] = [];
       try {
         const context = await contextOf(deps, reader, subject, questions, nowMs);
+        approvals = context.approvals;
         refusal = judge(deps.registry, judgedOf(deps.registry, subject, questions, context), stored);
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
@@ -56,7 +58,12 @@ export function createDecider(deps: DeciderDeps): Decider {
         };
       }
       stored.allowed = refusal === undefined;
-      const decision = decisionOf(stored, refusal);
+      const decision: Decision = {
+        ...decisionOf(stored, refusal),
+        ...(approvals.length === 0
+          ? {}
+          : { approvals: approvals.map(({ id, dataset, purpose }) => ({ id, dataset, purpose })) }),
+      };
       stored.reason = decision.reason;
       pending.set(decision, stored);
       return decision;

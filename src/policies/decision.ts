@@ -61,6 +61,8 @@ export type Decision = {
   /** Digests of the bundles that spoke (`sha256:…`). */
   bundles: string[];
   inputDigest: string;
+  /** The approvals in force that policy was shown. */
+  approvals?: { id: string; dataset: string; purpose: string }[];
   /** Why not, in words; empty when allowed. */
   reason: string;
   /** The command that would change the answer, if policy names one. */
