@@ -7,6 +7,7 @@ import type { Reader } from '#kernel/sql.ts';
 import { approvalRoutes } from '#src/approvals/approval-routes.ts';
 import { auditRoutes } from '#src/audit/audit-routes.ts';
 import { VERSION } from '#src/cli/version.ts';
+import { createBuildSandboxes } from '#src/composition/build-sandbox.ts';
 import { type Core, openCore } from '#src/composition/core.ts';
 import { type Data, openData } from '#src/composition/data.ts';
 import { type Doors, openDoors } from '#src/composition/doors.ts';
@@ -117,6 +118,8 @@ function routesOf(
     mutex: createKeyedMutex(),
     clock,
     python: data.python,
+    indexUrl: core.settings['index.url'],
+    withSandbox: createBuildSandboxes(sandboxes),
     inUse: (digest: string) => database.read((reader) => isEnvironmentUsed(reader, digest)),
   };
   return [

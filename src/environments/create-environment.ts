@@ -6,6 +6,7 @@ import { AppError } from '#kernel/errors.ts';
 import type { KeyedMutex } from '#kernel/keyed-mutex.ts';
 import type { Gateway, Identity } from '#src/gateway/crossing.ts';
 import type { Question } from '#src/policies/decision.ts';
+import { buildWheels, type WithBuildSandbox } from './build-wheels.ts';
 import { digestOfLock, type Environment, packagesOfLock } from './environment.ts';
 import type { EnvironmentFiles } from './environment-files.ts';
 import { insertEnvironment, selectEnvironment } from './environment-store.ts';
@@ -39,6 +40,9 @@ export type CreateEnvironmentDeps = {
   files: EnvironmentFiles;
   mutex: KeyedMutex;
   clock: Clock;
+  withSandbox: WithBuildSandbox;
+  /** The package index, when it is not PyPI. */
+  indexUrl: string | undefined;
   /** Names the interpreter and platform that locks are for, such as `3.11 x86_64-linux`. */
   python: string;
 };
@@ -65,9 +69,12 @@ export async function createEnvironment(
   ];
   await deps.gateway.check({ ...crossing, ask });
   const requirements = await requirementsOf(request);
-  const lock = await deps.files.resolve(requirements);
-  const digest = digestOfLock(lock, deps.python);
-  const sizeBytes = await deps.mutex(`environment ${digest}`, () => deps.files.install(lock, digest));
+  const { lock, digest, sizeBytes, built } = await resolveAndInstall(deps, {
+    identity,
+    requestId,
+    requirements,
+    name: request.name,
+  });
   return deps.gateway.cross({
     ...crossing,
     ask,
@@ -88,11 +95,45 @@ export async function createEnvironment(
       };
       await insertEnvironment(tx, environment);
       observed.detail('digest', digest);
+      observed.detail('builtFromSource', built);
       await observed.writes({ kind: 'environment', id: digest, name: request.name, digest }, 'locked');
       return environment;
     },
   });
 }
+
+type Installed = { lock: string; digest: string; sizeBytes: number; built: boolean };
+
+/** From wheels of the index; where there are none, from wheels that a build sandbox makes of the sources. */
+async function resolveAndInstall(
+  deps: CreateEnvironmentDeps,
+  input: { identity: Identity; requestId: string; requirements: string; name: string },
+): Promise<Installed> {
+  const { requirements } = input;
+  const install = async (lock: string, wheels?: string): Promise<Installed> => {
+    const digest = digestOfLock(lock, deps.python);
+    const sizeBytes = await deps.mutex(`environment ${digest}`, () => deps.files.install(lock, digest, wheels));
+    return { lock, digest, sizeBytes, built: wheels !== undefined };
+  };
+  let lock: string;
+  try {
+    lock = await deps.files.resolve(requirements);
+  } catch (error) {
+    if (!lacksWheels(error)) throw error;
+    return deps.files.withScratch(async (scratch) => {
+      const folder = join(scratch, 'wheels');
+      await buildWheels(deps, { ...input, folder });
+      return install(await deps.files.resolve(requirements, folder), folder);
+    });
+  }
+  return install(lock);
+}
+
+/** Whether uv found the packages, but no wheel of some. */
+const lacksWheels = (error: unknown): boolean =>
+  error instanceof AppError &&
+  error.code === 'invalid' &&
+  /no (usable )?wheels|building from source is disabled/i.test(error.message);
 
 const taken = (name: string): AppError =>
   new AppError('conflict', `There is an environment "${name}" with another lock.`, {

@@ -11,10 +11,12 @@ export type EnvironmentFiles = {
   /** Where an environment is (or will be). */
   dirOf(digest: string): string;
   isInstalled(digest: string): boolean;
-  /** Resolves requirements to a lock: wheels only, every file with its hash. */
-  resolve(requirements: string): Promise<string>;
+  /** Resolves requirements to a lock: wheels only, of the index and of the folder `wheels`, every file with its hash. */
+  resolve(requirements: string, wheels?: string): Promise<string>;
   /** Installs a lock; whoever looks sees all of it or nothing. Returns its size in bytes. */
-  install(lock: string, digest: string): Promise<number>;
+  install(lock: string, digest: string, wheels?: string): Promise<number>;
+  /** Gives `work` a folder that is removed afterwards. */
+  withScratch<T>(work: (folder: string) => Promise<T>): Promise<T>;
   remove(digest: string): Promise<void>;
   /** Removes what a killed installation left and what no name stands for. */
   sweep(keep: string[]): Promise<void>;
@@ -26,10 +28,12 @@ export function createEnvironmentFiles(deps: { folder: string; uv: Uv; python: s
   return {
     dirOf,
     isInstalled,
-    resolve: (requirements) => resolveLock(deps, requirements),
-    install: async (lock, digest) => {
+    resolve: (requirements, wheels) =>
+      withScratch(deps.folder, (scratch) => resolveLock(deps.uv, deps.python, { scratch, requirements, wheels })),
+    withScratch: (work) => withScratch(deps.folder, work),
+    install: async (lock, digest, wheels) => {
       const dir = dirOf(digest);
-      if (!isInstalled(digest)) await install(deps, dir, lock);
+      if (!isInstalled(digest)) await install(deps, dir, lock, wheels);
       return sizeOf(dir);
     },
     remove: (digest) => discard(deps.folder, dirOf(digest)),
@@ -44,30 +48,46 @@ export function createEnvironmentFiles(deps: { folder: string; uv: Uv; python: s
   };
 }
 
-async function resolveLock(deps: { folder: string; uv: Uv; python: string }, requirements: string): Promise<string> {
-  await mkdir(deps.folder, { recursive: true, mode: 0o700 });
-  const scratch = await mkdtemp(join(deps.folder, '.resolve-'));
+async function withScratch<T>(folder: string, work: (scratch: string) => Promise<T>): Promise<T> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const scratch = await mkdtemp(join(folder, '.scratch-'));
   try {
-    const input = join(scratch, 'requirements.in');
-    await writeFile(input, requirements);
-    const flags = [
-      '--generate-hashes',
-      '--no-header',
-      '--no-annotate',
-      '--quiet',
-      '--only-binary',
-      ':all:',
-      '--python',
-      deps.python,
-    ];
-    return await deps.uv(['pip', 'compile', ...flags, input]);
+    return await work(scratch);
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
 }
 
+const findLinks = (wheels: string | undefined): string[] => (wheels === undefined ? [] : ['--find-links', wheels]);
+
+async function resolveLock(
+  uv: Uv,
+  python: string,
+  input: { scratch: string; requirements: string; wheels: string | undefined },
+): Promise<string> {
+  const file = join(input.scratch, 'requirements.in');
+  await writeFile(file, input.requirements);
+  const flags = [
+    '--generate-hashes',
+    '--no-header',
+    '--no-annotate',
+    '--no-emit-find-links',
+    '--quiet',
+    '--only-binary',
+    ':all:',
+    '--python',
+    python,
+  ];
+  return uv(['pip', 'compile', ...flags, ...findLinks(input.wheels), file]);
+}
+
 /** Relocatable, because it lies elsewhere in a sandbox than on the host; the marker makes it real. */
-async function install(deps: { folder: string; uv: Uv; python: string }, dir: string, lock: string): Promise<void> {
+async function install(
+  deps: { folder: string; uv: Uv; python: string },
+  dir: string,
+  lock: string,
+  wheels: string | undefined,
+): Promise<void> {
   await discard(deps.folder, dir);
   await mkdir(deps.folder, { recursive: true, mode: 0o700 });
   try {
@@ -85,7 +105,7 @@ async function install(deps: { folder: string; uv: Uv; python: string }, dir: st
       '--python',
       interpreter,
     ];
-    if (lock.trim() !== '') await deps.uv(['pip', 'install', ...flags, '-r', lockFile]);
+    if (lock.trim() !== '') await deps.uv(['pip', 'install', ...flags, ...findLinks(wheels), '-r', lockFile]);
     await writeFile(join(dir, MARKER), '');
   } catch (error) {
     await discard(deps.folder, dir);
