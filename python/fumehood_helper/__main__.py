@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 
+import limits
 import network
 import processes
 import workspace
@@ -61,6 +62,7 @@ OPERATIONS = {
     "workspace": workspace.make,
     "release_workspace": workspace.release,
     "run": processes.run,
+    "limit": limits.limit,
 }
 
 

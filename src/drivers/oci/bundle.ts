@@ -5,6 +5,7 @@ import { swapIsAccounted } from './cgroups.ts';
 import { RANGE_SIZE } from './id-ranges.ts';
 import { etcFolders, SANDBOX_UID, usrFolders } from './root-skeleton.ts';
 import { seccompProfile } from './seccomp-profile.ts';
+import { USER_RLIMITS } from './user-limits.ts';
 
 export type BundleOptions = {
   start: StartOptions;
@@ -24,6 +25,8 @@ type OciMount = { destination: string; type: string; source: string; options: st
 
 const MIB = 1024 * 1024;
 const OPEN_FILES = 8192;
+/** Of the 4,096 that the whole machine has. */
+const TERMINALS = 32;
 const TMP_SHARE = 4;
 
 /** What the kernel shows of itself under /proc, hidden or read-only. */
@@ -101,6 +104,7 @@ function processOf(start: StartOptions): Record<string, unknown> {
     rlimits: [
       { type: 'RLIMIT_NOFILE', soft: OPEN_FILES, hard: OPEN_FILES },
       { type: 'RLIMIT_CORE', soft: 0, hard: 0 },
+      ...USER_RLIMITS,
     ],
   };
 }
@@ -132,7 +136,7 @@ function mountsOf(options: BundleOptions): OciMount[] {
       destination: '/dev/pts',
       type: 'devpts',
       source: 'devpts',
-      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620'],
+      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', `max=${TERMINALS}`],
     },
     tmpfs('/dev/shm', scratch),
     tmpfs('/tmp', scratch),

@@ -34,6 +34,7 @@ import { type Paths, pathsOf, sandboxPaths } from './paths.ts';
 import { probeHost } from './probe.ts';
 import { makeEtc, makeRootSkeleton } from './root-skeleton.ts';
 import { createRuntime, type Runtime } from './runtime.ts';
+import { USER_LIMITS } from './user-limits.ts';
 import { createWorkspaces, type Workspace, type Workspaces } from './workspaces.ts';
 
 const PYTHON = '/usr/bin/python3';
@@ -162,7 +163,8 @@ async function start(parts: Parts, options: StartOptions): Promise<Handle> {
       pidFile: own.pidFile,
       log: own.log,
     });
-    await greetAgent(dialPath(own.socket));
+    const pid = parts.runtime.pidOf(own.pidFile);
+    await Promise.all([greetAgent(dialPath(own.socket)), parts.helper.ask('limit', { pid, limits: USER_LIMITS })]);
     return handleOf(parts, options.sandboxId, claim);
   } catch (error) {
     await destroyClaimed(parts, options.sandboxId, claim);

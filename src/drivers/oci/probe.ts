@@ -6,9 +6,11 @@ import { formatBytes } from '#kernel/quantities.ts';
 import type { Capability, Check, Probe } from '../driver.ts';
 import { cgroupControllers, cgroupVersion, swapIsBounded } from './cgroups.ts';
 import type { Paths } from './paths.ts';
+import { sandboxesWithInotify } from './user-limits.ts';
 
 type Finding = Omit<Check, 'consequence' | 'fix'> & Partial<Pick<Check, 'consequence' | 'fix'>>;
 
+const ENOUGH_SANDBOXES = 100;
 const LEAST_DISK_BYTES = 2 * 1024 ** 3;
 
 /** Looks at everything once; takes some tens of milliseconds. */
@@ -26,6 +28,7 @@ export async function probeHost(paths: Pick<Paths, 'images'>): Promise<Probe> {
     },
     ...['user', 'pid', 'net', 'mnt', 'uts', 'ipc', 'cgroup'].map(namespaceCheck),
     seccompCheck(),
+    inotifyCheck(),
     ...cgroupChecks(),
     ...runtimes.map(({ check }) => check),
     {
@@ -122,6 +125,19 @@ function seccompCheck(): Finding {
     found: actions ? 'there' : 'not in this kernel',
     consequence: 'System calls could not be limited, so sandboxes are refused.',
     required: true,
+  };
+}
+
+function inotifyCheck(): Finding {
+  const sandboxes = sandboxesWithInotify();
+  return {
+    id: 'inotify',
+    title: 'Watches of files (inotify)',
+    state: sandboxes >= ENOUGH_SANDBOXES ? 'ok' : 'degraded',
+    found: `enough for ${sandboxes} sandboxes that use all of theirs`,
+    consequence: 'More sandboxes than that could together use up what the host can watch.',
+    fix: 'sysctl -w fs.inotify.max_user_instances=16384',
+    required: false,
   };
 }
 

@@ -1,6 +1,6 @@
 /**
- * The system calls that a sandbox may make; everything else is EPERM (clone3: ENOSYS, so that the C library falls back to clone, whose
- * flags can be checked). Only the machine's own ABI is there: 32-bit and x32 calls end the process.
+ * The system calls that a sandbox may make; everything else is EPERM, or ENOSYS where programs have another way. Only the machine's own ABI
+ * is there: 32-bit and x32 calls end the process.
  */
 
 const FILES = `access faccessat faccessat2 open openat openat2 creat close close_range read write pread64 pwrite64 readv writev preadv pwritev preadv2
@@ -29,8 +29,13 @@ const NETWORK = `bind connect listen accept accept4 getsockname getpeername gets
 
 const IPC_AND_TIME = `shmget shmat shmdt shmctl semget semop semctl semtimedop msgget msgsnd msgrcv msgctl mq_open mq_unlink mq_timedsend
   mq_timedreceive mq_notify mq_getsetattr time gettimeofday clock_gettime clock_getres clock_nanosleep nanosleep timer_create timer_settime
-  timer_gettime timer_getoverrun timer_delete timerfd_create timerfd_settime timerfd_gettime getrandom io_setup io_destroy io_submit io_cancel
-  io_getevents io_pgetevents`;
+  timer_gettime timer_getoverrun timer_delete timerfd_create timerfd_settime timerfd_gettime getrandom`;
+
+/**
+ * Said not to exist, so that programs take another way: clone3, whose flags cannot be checked, and asynchronous I/O of old, whose slots the
+ * kernel counts for the whole machine (fs.aio-max-nr) and not for who takes them.
+ */
+const ABSENT = 'clone3 io_setup io_destroy io_submit io_cancel io_getevents io_pgetevents';
 
 type Argument = { index: number; value: number; op: string; valueTwo?: number };
 type Rule = { names: string[]; action: string; args?: Argument[]; errnoRet?: number };
@@ -88,7 +93,7 @@ export function seccompProfile(architecture: 'x64' | 'arm64'): SeccompProfile {
       ...PERSONALITIES.map((persona) => allow(['personality'], equals(persona))),
       allow(['clone'], [{ index: 0, value: NAMESPACE_FLAGS, valueTwo: 0, op: 'SCMP_CMP_MASKED_EQ' }]),
       ...differentBits(TIOCSTI).map((bit) => allow(['ioctl'], [bit])),
-      { names: ['clone3'], action: 'SCMP_ACT_ERRNO', errnoRet: ENOSYS },
+      { names: words(ABSENT), action: 'SCMP_ACT_ERRNO', errnoRet: ENOSYS },
     ],
   };
 }

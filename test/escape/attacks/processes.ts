@@ -59,6 +59,22 @@ succeeded()`,
       mayLack: 'kcmp',
     },
     {
+      name: 'kill-the-agent',
+      attempts: 'ends or stops the first process, on which the host relies',
+      script: `
+victim = 1
+if os.getpid() == 1:
+    victim = subprocess.Popen(["/usr/bin/sleep", "5"]).pid
+for number in (signal.SIGHUP, signal.SIGSTOP, signal.SIGKILL):
+    os.kill(victim, number)
+time.sleep(0.1)
+with open(f"/proc/{victim}/status") as file:
+    state = [line for line in file if line.startswith("State:")][0].split()[1]
+succeeded(state) if state in "TZX" else refused("it goes on")`,
+      refusedBy: ['it goes on', 'EPERM'],
+      control: 'privileged-container',
+    },
+    {
       name: 'inherited-folder',
       attempts: 'climbs out through a folder of the host that a runtime left open (CVE-2024-21626)',
       script: `

@@ -152,6 +152,58 @@ succeeded()`,
       control: 'privileged-container',
     },
     {
+      name: 'watches-of-files',
+      attempts: 'takes the inotify instances that root shares with all sandboxes',
+      script: `
+for count in range(24):
+    if libc.inotify_init1(0) < 0:
+        raise OSError(ctypes.get_errno(), "inotify_init1")
+succeeded(count + 1)`,
+      refusedBy: ['EMFILE'],
+      control: 'privileged-container',
+    },
+    {
+      name: 'message-queues',
+      attempts: 'takes the bytes of message queues that root shares with all sandboxes',
+      script: `
+librt = ctypes.CDLL("librt.so.1", use_errno=True)
+if librt.mq_open(b"/taken", os.O_RDWR | os.O_CREAT, 0o600, None) < 0:
+    raise OSError(ctypes.get_errno(), "mq_open")
+succeeded()`,
+      refusedBy: ['EMFILE'],
+      control: 'privileged-container',
+    },
+    {
+      name: 'signals-that-wait',
+      attempts: 'takes the waiting signals that root shares with all sandboxes',
+      script: `
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGRTMIN})
+for count in range(3000):
+    if libc.sigqueue(os.getpid(), int(signal.SIGRTMIN), ctypes.c_void_p(0)) != 0:
+        raise OSError(ctypes.get_errno(), "sigqueue")
+succeeded(count + 1)`,
+      refusedBy: ['EAGAIN'],
+      control: 'privileged-container',
+    },
+    {
+      name: 'slots-of-asynchronous-io',
+      attempts: 'takes the slots of asynchronous I/O of the whole machine',
+      script: `call("io_setup", 8, ctypes.byref(ctypes.c_ulong(0))); succeeded()`,
+      refusedBy: ['ENOSYS'],
+      control: 'privileged-container',
+      mayLack: 'asynchronous I/O',
+    },
+    {
+      name: 'terminals',
+      attempts: 'takes the terminals of the whole machine',
+      script: `
+for count in range(64):
+    os.openpty()
+succeeded(count + 1)`,
+      refusedBy: ['ENOSPC'],
+      control: 'privileged-container',
+    },
+    {
       name: 'processor-time',
       attempts: 'uses more processor time than it may',
       script: `
