@@ -12,7 +12,7 @@ import { openTestGateway, sandboxOf, type TestGateway } from '#src/gateway/test-
 import { type Outcome, outcomeOf, programOf } from './attack.ts';
 import { openSealedWorld, type SealedWorld } from './sealed-world.ts';
 
-const SANDBOX = 'sb-out';
+const SANDBOXES = ['sb-out', 'sb-beside'];
 const GRANTED = 'granted.example';
 
 let world: SealedWorld;
@@ -37,7 +37,7 @@ before(async () => {
   const door = createEgressDoor({
     ...gateway,
     identify: createIdentify({
-      sandboxIdentity: (id) => (id === SANDBOX ? sandboxOf(id, 'ada') : undefined),
+      sandboxIdentity: (id) => (SANDBOXES.includes(id) ? sandboxOf(id, 'ada') : undefined),
       authenticateToken: async () => sandboxOf('nobody', 'nobody'),
     }),
     grantsOf: () => grants(),
@@ -97,12 +97,9 @@ with socket.create_connection(("127.0.0.1", 3128), 5) as sock:
     succeeded() if rest.startswith(b"here") else refused("nothing behind it")
 `;
 
-async function connect(target: string): Promise<Outcome> {
+async function connect(target: string, from = handle): Promise<Outcome> {
   const env = { TARGET: target };
-  const ended = await world.python(
-    handle,
-    `import os\nos.environ.update(${JSON.stringify(env)})\n${programOf(CONNECT)}`,
-  );
+  const ended = await world.python(from, `os.environ.update(${JSON.stringify(env)})\n${programOf(CONNECT)}`);
   return outcomeOf(ended);
 }
 
@@ -183,6 +180,26 @@ test('with the gateway not serving it, a sandbox reaches nothing at all', async 
   } finally {
     served = true;
   }
+  await reachesWhatIsGranted();
+});
+
+test('a flood of connections that say nothing is turned away, and a neighbour is served as before', async () => {
+  const beside = await world.start('beside');
+  const flood = `
+import select
+held = [socket.create_connection(("127.0.0.1", 3128), 5) for _ in range(600)]
+time.sleep(1)
+poll = select.poll()
+for sock in held:
+    poll.register(sock, select.POLLIN)
+closed = poll.poll(0)
+time.sleep(1)
+refused("turned away") if len(closed) >= 300 else succeeded(len(held) - len(closed))`;
+  const flooding = world.python(handle, programOf(flood));
+  await new Promise((resolve) => setTimeout(resolve, 1200));
+  assert.equal((await connect(`${GRANTED}:${outsidePort}`, beside)).outcome, 'succeeded');
+  assert.deepEqual(outcomeOf(await flooding), { outcome: 'refused', why: 'turned away' });
+  assert.deepEqual(await world.destroy(beside), []);
   await reachesWhatIsGranted();
 });
 

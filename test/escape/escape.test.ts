@@ -4,20 +4,11 @@ import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import type { Handle } from '#src/drivers/driver.ts';
 import { type Attack, type Outcome, outcomeOf, programOf } from './attack.ts';
-import { hostControl } from './attacks/host-control.ts';
-import { kernelSurface } from './attacks/kernel-surface.ts';
-import { mounts } from './attacks/mounts.ts';
-import { namespaces } from './attacks/namespaces.ts';
-import { network } from './attacks/network.ts';
-import { privileges } from './attacks/privileges.ts';
-import { processes } from './attacks/processes.ts';
-import { residue } from './attacks/residue.ts';
-import { resources } from './attacks/resources.ts';
+import { FAMILIES } from './attacks/families.ts';
 import { controlPrefix } from './left-on-host.ts';
 import { createPrivilegedContainers, type PrivilegedContainers } from './privileged-container.ts';
 import { NEIGHBOUR_PORT, NEIGHBOUR_SOCKET, openSealedWorld, type SealedWorld } from './sealed-world.ts';
 
-const FAMILIES = [mounts, namespaces, kernelSurface, hostControl, privileges, processes, resources, network, residue];
 /** Reasons of a kernel that was built without something, in a control that has every right. */
 const NOT_BUILT_IN = new Set(
   'ENOSYS EAFNOSUPPORT EPROTONOSUPPORT ENODEV ENOENT EOPNOTSUPP ENXIO ENODATA ESOCKTNOSUPPORT SIGSEGV EINVAL EPERM EACCES'.split(
@@ -64,7 +55,7 @@ async function attackBoth(attack: Attack, context: TestContext): Promise<void> {
 async function attackInside(attack: Attack): Promise<Outcome> {
   if (attack.earlier !== undefined) await beSomeoneBefore(attack.earlier, attack.limits);
   const handle = attack.limits === undefined ? shared : await world.start(attack.name, attack.limits);
-  const program = withEnv(programOf(attack.script));
+  const program = programOf(attack.script);
   const { maxOutputBytes } = attack;
   const ended = await world.python(handle, program, {
     timeoutMs: TIMEOUT_MS,
@@ -82,7 +73,7 @@ async function attackInside(attack: Attack): Promise<Outcome> {
 /** A tenant that leaves what it can and is destroyed. */
 async function beSomeoneBefore(script: string, limits: Attack['limits']): Promise<void> {
   const handle = await world.start('tenant-before', limits);
-  const ended = await world.python(handle, withEnv(programOf(`${script}\nsucceeded()`)));
+  const ended = await world.python(handle, programOf(`${script}\nsucceeded()`));
   assert.equal(outcomeOf(ended).outcome, 'succeeded', ended.stderr);
   assert.deepEqual(await world.driver.destroy(handle), []);
 }
@@ -95,8 +86,6 @@ function planted(attack: Attack): Outcome | undefined {
   rmSync(path, { force: true });
   return found ? { outcome: 'succeeded', why: attack.plants } : { outcome: 'refused', why: 'nothing on the host' };
 }
-
-const withEnv = (program: string): string => `import os\nos.environ.update(${JSON.stringify(world.env)})\n${program}`;
 
 async function attackOutside(attack: Attack): Promise<Outcome> {
   const ended = await unsealed.run({

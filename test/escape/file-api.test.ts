@@ -46,7 +46,7 @@ after(async () => {
 });
 
 const inSandbox = async (source: string): Promise<void> => {
-  const ended = await world.python(handle, `import os\nHOST = ${JSON.stringify(world.hostFolder)}\n${source}`);
+  const ended = await world.python(handle, `HOST = ${JSON.stringify(world.hostFolder)}\n${source}`);
   assert.equal(ended.exitCode, 0, ended.stderr);
 };
 

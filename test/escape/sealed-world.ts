@@ -29,6 +29,8 @@ export type SealedWorld = {
   python(handle: Handle, program: string, limits?: ExecLimits): Promise<Ended & { truncated: boolean }>;
   /** Which sandbox each connection to a door came from, with what it said. */
   connections: { sandboxId: string; said: string }[];
+  /** Ends one sandbox before the others; resolves with what is left of it. */
+  destroy(handle: Handle): Promise<string[]>;
   /** Removes all; resolves with what is left, which must be nothing. */
   close(): Promise<string[]>;
 };
@@ -56,6 +58,14 @@ export async function openSealedWorld(options: { doors?: Record<string, number> 
   driver.onConnection((connection) => answer(connection, connections));
   const target = await listenEverywhere();
   const handles: Handle[] = [];
+  const env = {
+    HOST_FOLDER: hostFolder,
+    HOST_PID: String(process.pid),
+    HOST_PORT: String(portOf(target)),
+    HOST_ADDRESSES: hostAddresses().join(' '),
+    NEIGHBOUR_PORT: String(NEIGHBOUR_PORT),
+    NEIGHBOUR_SOCKET,
+  };
   const doors = options.doors ?? { mlflow: 5000 };
 
   return {
@@ -63,20 +73,14 @@ export async function openSealedWorld(options: { doors?: Record<string, number> 
     folder,
     hostFolder,
     connections,
-    env: {
-      HOST_FOLDER: hostFolder,
-      HOST_PID: String(process.pid),
-      HOST_PORT: String(portOf(target)),
-      HOST_ADDRESSES: hostAddresses().join(' '),
-      NEIGHBOUR_PORT: String(NEIGHBOUR_PORT),
-      NEIGHBOUR_SOCKET,
-    },
+    env,
     start: async (name, limits = {}) => {
       const handle = await driver.start(startOptions(name, doors, limits));
       handles.push(handle);
       return handle;
     },
-    python: (handle, program, limits) => python(driver, handle, program, limits),
+    python: (handle, program, limits) => python(driver, handle, `${environment(env)}${program}`, limits),
+    destroy: async (handle) => (await driver.destroy(handle)).map((one) => `${one.kind} ${one.what}`),
     close: async () => {
       const suite = { stateDir, folder };
       const seen = leftOnHost(suite).map((line) => line.split(' ')[0]);
@@ -95,7 +99,10 @@ export async function openSealedWorld(options: { doors?: Record<string, number> 
   };
 }
 
-const startOptions = (name: string, doors: Record<string, number>, limits: Limits): StartOptions => ({
+/** Before a program of a sandbox; a container is given the same as variables. */
+const environment = (env: Record<string, string>): string => `import os\nos.environ.update(${JSON.stringify(env)})\n`;
+
+export const startOptions = (name: string, doors: Record<string, number>, limits: Limits): StartOptions => ({
   sandboxId: `sb-${name}`,
   runtime: 'runc',
   hostname: name,

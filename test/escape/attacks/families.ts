@@ -1,0 +1,23 @@
+import type { Family } from '../attack.ts';
+import { hostControl } from './host-control.ts';
+import { kernelSurface } from './kernel-surface.ts';
+import { mounts } from './mounts.ts';
+import { namespaces } from './namespaces.ts';
+import { network } from './network.ts';
+import { privileges } from './privileges.ts';
+import { processes } from './processes.ts';
+import { residue } from './residue.ts';
+import { resources } from './resources.ts';
+
+/** Every attack that is a script, by family. */
+export const FAMILIES: readonly Family[] = [
+  mounts,
+  namespaces,
+  kernelSurface,
+  hostControl,
+  privileges,
+  processes,
+  resources,
+  network,
+  residue,
+];
