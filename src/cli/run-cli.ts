@@ -6,7 +6,7 @@ import { findConnection } from './connection.ts';
 import { findHome } from './home.ts';
 import { NOUNS } from './nouns.ts';
 import { createOutput, type OutputMode } from './output.ts';
-import { parseWords } from './parse-words.ts';
+import { GLOBAL_FLAGS, parseWords } from './parse-words.ts';
 import { confirm, readSecret } from './prompt.ts';
 
 /** Runs one call of the command line; resolves to the exit code and never throws. */
@@ -17,7 +17,7 @@ export async function runCli(words: readonly string[], host: NodeJS.Process): Pr
   const interrupt = (): void => host.exit(130);
   host.on('SIGINT', interrupt);
   try {
-    const found = await findCommand(words);
+    const found = await findCommand(flagsLast(words));
     if ('helpFor' in found) {
       const { helpFor, nounHelp } = await import('./help.ts');
       out.data(found.helpFor === undefined ? helpFor() : await nounHelp(found.helpFor));
@@ -65,6 +65,22 @@ function modeOf(words: readonly string[], env: NodeJS.ProcessEnv): OutputMode {
     json: wanted ? (members !== undefined && members.length > 0 ? members : true) : undefined,
     plain: own.includes('--plain') || env.FUMEHOOD_OUTPUT === 'plain',
   };
+}
+
+/** Flags of every command may stand before it too: they are moved behind the noun and the verb. */
+function flagsLast(words: readonly string[]): string[] {
+  const flags: string[] = [];
+  const rest = [...words];
+  for (let word = rest[0]; word?.startsWith('-') && word !== '--'; word = rest[0]) {
+    const flag = GLOBAL_FLAGS.find(
+      ({ name, short }) =>
+        word === `--${name}` || word?.startsWith(`--${name}=`) || (short !== undefined && word === `-${short}`),
+    );
+    if (flag === undefined || flag.name === 'help') break;
+    flags.push(...rest.splice(0, flag.value !== undefined && word === `--${flag.name}` ? 2 : 1));
+  }
+  const end = rest.indexOf('--');
+  return end === -1 ? [...rest, ...flags] : [...rest.slice(0, end), ...flags, ...rest.slice(end)];
 }
 
 type Found = { command: Command; called: string; rest: string[] } | { helpFor: string | undefined };
