@@ -2,10 +2,13 @@ import { at } from '../api-client.ts';
 import { body, type Command } from '../command.ts';
 import { numberOf } from '../numbers.ts';
 
+/** A bare name is a user's. */
+const targetOf = (text: string): string => (text === '' || text.includes(':') ? text : `user:${text}`);
+
 const target = {
   name: 'TARGET',
   required: false,
-  help: 'user:NAME or team:NAME; your own when left out',
+  help: 'NAME of a user, or team:NAME; your own when left out',
 } as const;
 
 /** `fumehood quota`. */
@@ -15,7 +18,7 @@ export const quota: readonly Command[] = [
     summary: 'What may be used, and what is',
     args: [target],
     run: async (context) => {
-      const who = context.arg('TARGET');
+      const who = targetOf(context.arg('TARGET'));
       context.out.item(await context.api.send('GET', who === '' ? at('quotas') : at('quotas', who)));
       return undefined;
     },
@@ -23,7 +26,7 @@ export const quota: readonly Command[] = [
   {
     verb: 'set',
     summary: 'Change what a user or a team may use',
-    args: [{ ...target, required: true, help: 'user:NAME or team:NAME' }],
+    args: [{ ...target, required: true, help: 'NAME of a user, or team:NAME' }],
     flags: [
       { name: 'sandboxes', value: 'N', help: 'sandboxes at the same time' },
       { name: 'cpus', value: 'N', help: 'cores' },
@@ -40,7 +43,7 @@ export const quota: readonly Command[] = [
         disk: text('disk'),
         gpus: numberOf('gpus', text('gpus')),
       });
-      context.out.item(await context.api.send('PUT', at('quotas', context.arg('TARGET')), { body: change }));
+      context.out.item(await context.api.send('PUT', at('quotas', targetOf(context.arg('TARGET'))), { body: change }));
       return undefined;
     },
   },

@@ -1,0 +1,60 @@
+/** Pages of the reference that follow from the code. */
+import { KEYS, variableOf } from '#src/config/schema.ts';
+import { MLFLOW_ROUTES } from '#src/doors/mlflow/mlflow-door.ts';
+import { S3_ROUTES } from '#src/doors/s3/s3-routes.ts';
+import { KV_ROUTES } from '#src/doors/vault/kv-routes.ts';
+import { SYS_ROUTES } from '#src/doors/vault/sys-routes.ts';
+import { TOKEN_ROUTES } from '#src/doors/vault/token-routes.ts';
+import type { DoorRoute } from '#src/gateway/door.ts';
+import { LIMITS } from '#src/tracking/run.ts';
+
+const GENERATED = '<!-- Made from the code by "FUMEHOOD_UPDATE_REFERENCE=1 node --test test/docs.test.ts". -->\n';
+
+const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('*', '\\*');
+
+function configuration(): string {
+  const rows = Object.entries(KEYS).map(([name, { fallback, help }]) => {
+    const standard = Array.isArray(fallback) ? fallback.join(', ') : String(fallback ?? '');
+    return `| \`${name}\` | \`${variableOf(name)}\` | ${standard === '' ? '' : `\`${standard}\``} | ${cell(help)} |`;
+  });
+  return `${GENERATED}
+# Configuration
+
+A value comes from a flag, the environment, \`./fumehood.yaml\`, \`fumehood/config.yaml\` of the user and of the system, or the default, in that order.
+\`./fumehood config explain KEY\` names the winner. An unknown key or a wrong value stops the start with its line. Lists are separated by commas in the environment.
+
+| key | variable | default | what it is |
+|---|---|---|---|
+${rows.join('\n')}
+`;
+}
+
+function routesOf(title: string, port: number, routes: readonly DoorRoute[], note: string): string {
+  const rows = routes.map(
+    ({ method, path, action }) => `| ${method === '*' ? 'any' : method} | \`${path}\` | \`${action}\` |`,
+  );
+  return `## ${title}\n\nInside a sandbox: \`http://localhost:${port}\`. ${note}\n\n| method | path | policy action |\n|---|---|---|\n${[...new Set(rows)].join('\n')}\n`;
+}
+
+function doors(): string {
+  const mlflow = MLFLOW_ROUTES.filter(({ path }) => !path.startsWith('/ajax-api/'));
+  const limits = `Limits, as MLflow's server has them: ${LIMITS.batchMetrics} metrics, ${LIMITS.batchParams} parameters, ${LIMITS.batchTags} tags and ${LIMITS.batchTotal} in all a batch; keys of ${LIMITS.keyLength}, parameters of ${LIMITS.paramLength} and tags of ${LIMITS.runTagLength} characters (longer values are cut).`;
+  return `${GENERATED}
+# Doors and their routes
+
+What is not in these tables is answered in the protocol's own error form, and audited.
+
+${routesOf('MLflow', 5000, mlflow, `Every route under \`/api/2.0/mlflow/\` is also served under \`/ajax-api/2.0/mlflow/\`. ${limits}`)}
+${routesOf('S3', 9000, S3_ROUTES, 'Path style, and `BUCKET.localhost`. Signature version 4 in headers and in links.')}
+${routesOf('Vault', 8200, [...KV_ROUTES, ...TOKEN_ROUTES, ...SYS_ROUTES], "The mount is `secret/`, KV version 2; `secret/s3` is a key pair of the sandbox's own.")}
+## Egress proxy
+
+Inside a sandbox: \`http://localhost:3128\`. \`CONNECT HOST:PORT\` and plain \`http://\` requests, each to a host and port that the sandbox was granted (\`egress.connect\`).
+`;
+}
+
+/** Path below `docs/` to content. */
+export const referencePages = (): Record<string, string> => ({
+  'reference/configuration.md': configuration(),
+  'reference/doors.md': doors(),
+});
