@@ -60,29 +60,32 @@ function cgroups(folder: string, parent: string): string[] {
   ]);
 }
 
+/** What can be read of a file of the kernel; it may go at any moment, when it is not ours. */
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
 function loops(): string[] {
   return readdirSync('/sys/block').flatMap((name) => {
-    const backing = join('/sys/block', name, 'loop/backing_file');
-    return existsSync(backing) ? [`loop ${name} ${readFileSync(backing, 'utf8').trim()}`] : [];
+    const backing = textOf(join('/sys/block', name, 'loop/backing_file'));
+    return backing === undefined ? [] : [`loop ${name} ${backing.trim()}`];
   });
 }
 
-/** Everything but the folders directly in it. */
-function filesBelow(runDir: string): string[] {
-  if (!existsSync(runDir)) return [];
-  return readdirSync(runDir, { recursive: true, withFileTypes: true })
-    .filter((entry) => !entry.isDirectory() || entry.parentPath !== runDir)
-    .map((entry) => `file ${join(entry.parentPath, entry.name)}`);
-}
+/** What is in its folders; those themselves stay for the next start. */
+const filesBelow = (runDir: string): string[] =>
+  foldersIn(runDir).flatMap((folder) =>
+    readdirSync(join(runDir, folder)).map((name) => `file ${join(runDir, folder, name)}`),
+  );
 
 function processes(ours: (text: string) => boolean): string[] {
   return readdirSync('/proc').flatMap((pid) => {
     if (!/^\d+$/.test(pid) || pid === String(process.pid)) return [];
-    try {
-      const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-      return ours(line) ? [`process ${pid} ${line.slice(0, 100)}`] : [];
-    } catch {
-      return [];
-    }
+    const line = textOf(`/proc/${pid}/cmdline`)?.replaceAll('\0', ' ') ?? '';
+    return ours(line) ? [`process ${pid} ${line.slice(0, 100)}`] : [];
   });
 }

@@ -6,9 +6,9 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { DRIVERS } from '#src/drivers/catalog.ts';
-import type { DoorConnection, Driver, Handle, StartOptions } from '#src/drivers/driver.ts';
+import type { DoorConnection, Driver, Handle, LeftOver, StartOptions } from '#src/drivers/driver.ts';
 import type { Attack, Ended } from './attack.ts';
-import { leftOnHost, removeShells } from './left-on-host.ts';
+import { leftOnHost, removeShells, type Suite } from './left-on-host.ts';
 
 const MIB = 1024 * 1024;
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -80,24 +80,33 @@ export async function openSealedWorld(options: { doors?: Record<string, number> 
       return handle;
     },
     python: (handle, program, limits) => python(driver, handle, `${environment(env)}${program}`, limits),
-    destroy: async (handle) => (await driver.destroy(handle)).map((one) => `${one.kind} ${one.what}`),
-    close: async () => {
-      const suite = { stateDir, folder };
-      const seen = leftOnHost(suite).map((line) => line.split(' ')[0]);
-      for (const kind of ['mount', 'cgroup', 'loop', 'file', 'id'])
-        if (handles.length > 0 && !seen.includes(kind)) throw new Error(`the inventory is blind: it sees no ${kind}`);
-      const left = [];
-      for (const handle of handles) left.push(...(await driver.destroy(handle)));
-      left.push(...(await driver.inventory({ keep: [], remove: true })));
-      await driver.close();
-      await new Promise((resolve) => target.close(resolve));
-      const remains = leftOnHost(suite);
-      removeShells(suite);
-      rmSync(folder, { recursive: true, force: true });
-      return [...left.map((one) => `${one.kind} ${one.what}`), ...remains];
-    },
+    destroy: async (handle) => (await driver.destroy(handle)).map(nameOf),
+    close: () => closeWorld({ driver, handles, target, suite: { stateDir, folder } }),
   };
 }
+
+type Open = { driver: Driver; handles: Handle[]; target: Server; suite: Suite };
+
+/** Removes all, whatever fails on the way, and looks twice: what the inventory cannot see while it is there, it cannot miss afterwards. */
+async function closeWorld({ driver, handles, target, suite }: Open): Promise<string[]> {
+  const left: string[] = [];
+  try {
+    const seen = new Set(leftOnHost(suite).map((line) => line.split(' ')[0]));
+    const kinds = handles.length === 0 ? [] : ['mount', 'cgroup', 'loop', 'file', 'id'];
+    left.push(...kinds.filter((kind) => !seen.has(kind)).map((kind) => `the inventory is blind: it sees no ${kind}`));
+    for (const handle of handles) left.push(...(await driver.destroy(handle)).map(nameOf));
+    left.push(...(await driver.inventory({ keep: [], remove: true })).map(nameOf));
+  } finally {
+    await driver.close();
+    target.close();
+    left.push(...leftOnHost(suite));
+    removeShells(suite);
+    rmSync(suite.folder, { recursive: true, force: true });
+  }
+  return left;
+}
+
+const nameOf = ({ kind, what }: LeftOver): string => `${kind} ${what}`;
 
 /** Before a program of a sandbox; a container is given the same as variables. */
 const environment = (env: Record<string, string>): string => `import os\nos.environ.update(${JSON.stringify(env)})\n`;

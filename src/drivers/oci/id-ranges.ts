@@ -37,8 +37,18 @@ export function createIdRanges(folder: string): IdRanges {
     free: (firstId) => rmSync(join(folder, String((firstId - FIRST_ID) / RANGE_SIZE)), { force: true }),
     owned: (prefix) =>
       readdirSync(folder).flatMap((name) => {
-        const owner = readFileSync(join(folder, name), 'utf8');
-        return owner.startsWith(prefix) ? [{ owner, firstId: FIRST_ID + Number(name) * RANGE_SIZE }] : [];
+        const owner = ownerOf(join(folder, name));
+        return owner?.startsWith(prefix) === true ? [{ owner, firstId: FIRST_ID + Number(name) * RANGE_SIZE }] : [];
       }),
   };
+}
+
+/** Undefined for a range that another home has freed in the meantime. */
+function ownerOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
 }
