@@ -78,3 +78,24 @@ test('two sandboxes share no user id, no namespace and no control group', async 
   }
   assert.equal(readlinkSync(`/proc/${process.pid}/ns/net`), readlinkSync('/proc/self/ns/net'));
 });
+
+test('output that nobody reads is held back in the sandbox, not gathered on the host', async () => {
+  const handle = await world.start('unread');
+  const session = await world.driver.session(handle);
+  const before = process.memoryUsage().rss;
+  const flood = 'head -c 268435456 /dev/zero; echo ended >&2';
+  const exec = await session.exec({ argv: ['/bin/sh', '-c', flood] });
+  exec.stdin.end();
+  let ended = false;
+  exec.stderr.on('data', () => {
+    ended = true;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  assert.equal(ended, false, 'the command has written all of it');
+  assert.ok(process.memoryUsage().rss - before < 64 * 1024 * 1024);
+  let bytes = 0;
+  for await (const chunk of exec.stdout) bytes += (chunk as Buffer).length;
+  assert.equal(bytes, 268_435_456, 'read, it comes to its end');
+  assert.equal((await exec.result).exitCode, 0);
+  assert.deepEqual(await world.driver.destroy(handle), []);
+});
