@@ -1,11 +1,13 @@
 /** What people read is true: commands are run as they stand, links lead somewhere, generated pages are as the code is. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { pythonWith } from './protocol/python-clients.ts';
 import { referencePages } from './reference-pages.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -16,7 +18,15 @@ const RUN = PAGES.filter((page) => page === 'README.md' || /^docs\/(tutorials|ho
 
 type Step = { command: string; expected: string[]; exitCode: number };
 
-/** The commands of a page's console blocks, each with the lines that its output must hold and its exit code. */
+/** Packages of the real clients that a page uses. */
+const CLIENTS: Record<string, string[]> = {
+  'docs/how-to/connect-clients.md': ['mlflow-skinny', 'boto3', 'hvac'],
+};
+
+/**
+ * The commands of a page's console blocks. `$ ` starts a command and `> ` goes on with it; other lines are lines of its output, in
+ * which `…` stands for anything; `exit: N` is its exit code where that is not 0.
+ */
 function stepsOf(text: string): Step[] {
   const steps: Step[] = [];
   for (const [, block = ''] of text.matchAll(/^```console\n([\s\S]*?)^```/gm)) {
@@ -24,6 +34,7 @@ function stepsOf(text: string): Step[] {
       const last = steps.at(-1);
       if (line.startsWith('$ ')) steps.push({ command: line.slice(2), expected: [], exitCode: 0 });
       else if (last === undefined) throw new Error(`output before a command: ${line}`);
+      else if (/^>( |$)/.test(line)) last.command += `\n${line.slice(2)}`;
       else if (/^exit: \d+$/.test(line)) last.exitCode = Number(line.slice('exit: '.length));
       else last.expected.push(line);
     }
@@ -31,9 +42,19 @@ function stepsOf(text: string): Step[] {
   return steps;
 }
 
-function shell(command: string, env: NodeJS.ProcessEnv): Promise<{ code: number | null; output: string }> {
+const matches = (output: string, line: string): boolean =>
+  new RegExp(
+    `^\\s*${line
+      .trim()
+      .split('…')
+      .map((text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+      .join('.*')}\\s*$`,
+    'm',
+  ).test(output);
+
+function shell(script: string, env: NodeJS.ProcessEnv): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve) => {
-    const child = spawn('sh', ['-c', command], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn('sh', ['-c', script], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding('utf8').on('data', (text: string) => {
@@ -43,21 +64,42 @@ function shell(command: string, env: NodeJS.ProcessEnv): Promise<{ code: number 
   });
 }
 
+/** Runs the steps in one shell, as a reader does, so that variables stay; the first that ends otherwise than it should ends it. */
+async function runSteps(steps: Step[], env: NodeJS.ProcessEnv): Promise<void> {
+  const mark = `step-${randomUUID()}`;
+  const script = steps.map(
+    ({ command, exitCode }) =>
+      `{ ${command}\n} 2>&1\ncode=$?; printf '\\n${mark} %s\\n' $code; [ $code = ${exitCode} ] || exit 1\n`,
+  );
+  const { output } = await shell(script.join(''), env);
+  const parts = output.split(new RegExp(`\n${mark} (\\d+)\n`));
+  for (const [at, { command, expected, exitCode }] of steps.entries()) {
+    const said = parts[2 * at] ?? '';
+    assert.equal(parts[2 * at + 1], String(exitCode), `$ ${command}\n${said}`);
+    for (const line of expected)
+      assert.ok(matches(said, line), `"${line}" is a line of the output of\n$ ${command}\n${said}`);
+  }
+}
+
 for (const page of RUN) {
   test(`the commands of ${page} do what it says, on a fresh home`, { timeout: 120_000 }, async () => {
-    const home = await mkdtemp(join(tmpdir(), 'fumehood-docs-'));
+    const scratch = await mkdtemp(join(tmpdir(), 'fumehood-docs-'));
     const { FUMEHOOD_TOKEN: _token, FUMEHOOD_URL: _url, ...inherited } = process.env;
-    const env = { ...inherited, FUMEHOOD_HOME: home, FUMEHOOD_LISTEN: '127.0.0.1:0', FUMEHOOD_OUTPUT: 'plain' };
+    const env: NodeJS.ProcessEnv = {
+      ...inherited,
+      FUMEHOOD_HOME: join(scratch, 'home'),
+      FUMEHOOD_LISTEN: '127.0.0.1:0',
+      FUMEHOOD_OUTPUT: 'plain',
+      TMPDIR: scratch,
+    };
+    const clients = CLIENTS[page];
+    if (clients !== undefined) env.PATH = `${dirname(await pythonWith('docs', clients))}:${env.PATH}`;
     try {
-      for (const { command, expected, exitCode } of stepsOf(readFileSync(join(ROOT, page), 'utf8'))) {
-        const done = await shell(command, env);
-        assert.equal(done.code, exitCode, `$ ${command}\n${done.output}`);
-        for (const line of expected)
-          assert.ok(done.output.includes(line), `"${line}" is in the output of\n$ ${command}\n${done.output}`);
-      }
+      await runSteps(stepsOf(readFileSync(join(ROOT, page), 'utf8')), env);
     } finally {
-      await shell('./fumehood down --yes', env);
-      await rm(home, { recursive: true, force: true });
+      const down = await shell('./fumehood down --yes', env);
+      await rm(scratch, { recursive: true, force: true });
+      assert.equal(down.code, 0, down.output);
     }
   });
 }

@@ -1,4 +1,5 @@
 /** Pages of the reference that follow from the code. */
+import { ERROR_CODES } from '#kernel/errors.ts';
 import { KEYS, variableOf } from '#src/config/schema.ts';
 import { MLFLOW_ROUTES } from '#src/doors/mlflow/mlflow-door.ts';
 import { S3_ROUTES } from '#src/doors/s3/s3-routes.ts';
@@ -6,6 +7,7 @@ import { KV_ROUTES } from '#src/doors/vault/kv-routes.ts';
 import { SYS_ROUTES } from '#src/doors/vault/sys-routes.ts';
 import { TOKEN_ROUTES } from '#src/doors/vault/token-routes.ts';
 import type { DoorRoute } from '#src/gateway/door.ts';
+import { DOOR_LIMITS } from '#src/gateway/door-server.ts';
 import { LIMITS } from '#src/tracking/run.ts';
 
 const GENERATED = '<!-- Made from the code by "FUMEHOOD_UPDATE_REFERENCE=1 node --test test/docs.test.ts". -->\n';
@@ -42,7 +44,8 @@ function doors(): string {
   return `${GENERATED}
 # Doors and their routes
 
-What is not in these tables is answered in the protocol's own error form, and audited.
+What is not in these tables is answered in the protocol's own error form, and audited. Of every door: a request's head has at most
+${DOOR_LIMITS.maxHeaderBytes / 1024} KiB and arrives within ${DOOR_LIMITS.headersTimeoutMs / 1000} s; a connection ends after ${DOOR_LIMITS.idleTimeoutMs / 1000} s of silence, or ${DOOR_LIMITS.keepAliveTimeoutMs / 1000} s without a next request.
 
 ${routesOf('MLflow', 5000, mlflow, `Every route under \`/api/2.0/mlflow/\` is also served under \`/ajax-api/2.0/mlflow/\`. ${limits}`)}
 ${routesOf('S3', 9000, S3_ROUTES, 'Path style, and `BUCKET.localhost`. Signature version 4 in headers and in links.')}
@@ -53,8 +56,26 @@ Inside a sandbox: \`http://localhost:3128\`. \`CONNECT HOST:PORT\` and plain \`h
 `;
 }
 
+function errors(): string {
+  const rows = Object.entries(ERROR_CODES).map(
+    ([code, { status, exitCode, retryable, hint }]) =>
+      `| \`${code}\` | ${status} | ${exitCode} | ${retryable ? 'yes' : 'no'} | ${cell(hint)} |`,
+  );
+  return `${GENERATED}
+# Errors and exit codes
+
+The API answers an error as \`application/problem+json\`; the command line prints it on stderr, with \`--json\` as one object. The S3, MLflow and Vault doors use the error form
+of their protocol. 0 is success, 130 an interrupt; \`sandbox exec\` passes the exit code of its command on.
+
+| code | HTTP status | exit code | worth a retry | what to do, where the error says nothing better |
+|---|---|---|---|---|
+${rows.join('\n')}
+`;
+}
+
 /** Path below `docs/` to content. */
 export const referencePages = (): Record<string, string> => ({
   'reference/configuration.md': configuration(),
   'reference/doors.md': doors(),
+  'reference/errors.md': errors(),
 });
