@@ -7,6 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { pathsOf } from '#src/drivers/oci/paths.ts';
 import { pythonWith } from './protocol/python-clients.ts';
 import { referencePages } from './reference-pages.ts';
 
@@ -98,8 +99,16 @@ for (const page of RUN) {
       await runSteps(stepsOf(readFileSync(join(ROOT, page), 'utf8')), env);
     } finally {
       const down = await shell('./fumehood down --yes', env);
+      const { runDir } = pathsOf(join(scratch, 'home', 'driver'));
+      const left = globSync('**', { cwd: runDir, withFileTypes: true }).filter((one) => !one.isDirectory());
+      if (left.length === 0) await rm(runDir, { recursive: true, force: true });
       await rm(scratch, { recursive: true, force: true });
       assert.equal(down.code, 0, down.output);
+      assert.deepEqual(
+        left.map((one) => join(one.parentPath, one.name)),
+        [],
+        'nothing is left under /run',
+      );
     }
   });
 }
