@@ -100,3 +100,16 @@ export function removeCgroup(name: string): void {
     }
   }
 }
+
+/** Whether all processes of a cgroup stand still. */
+export function isFrozen(name: string): boolean {
+  const [path, frozen] =
+    cgroupVersion() === 2
+      ? [join(ROOT, name, 'cgroup.freeze'), '1']
+      : [join(ROOT, 'freezer', name, 'freezer.state'), 'FROZEN'];
+  try {
+    return readFileSync(path, 'utf8').trim() === frozen;
+  } catch {
+    return false;
+  }
+}

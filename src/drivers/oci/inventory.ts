@@ -104,7 +104,9 @@ export function unclaimed(
 /** Start time of a process in clock ticks: with the pid it names a process for good. */
 export function startTimeOf(pid: number): string | undefined {
   try {
-    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19];
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ');
+    // What has ended, and waits for its parent to look after it, does not run.
+    return fields?.[0] === 'Z' ? undefined : fields?.[19];
   } catch {
     return undefined;
   }

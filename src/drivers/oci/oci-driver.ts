@@ -17,7 +17,7 @@ import type {
   Status,
 } from '../driver.ts';
 import { configPath, extraTargets, ociConfig } from './bundle.ts';
-import { readCgroup, removeCgroup } from './cgroups.ts';
+import { isFrozen, readCgroup, removeCgroup } from './cgroups.ts';
 import { createHelper, type Helper } from './helper-client.ts';
 import { createIdRanges, type IdRanges } from './id-ranges.ts';
 import {
@@ -48,6 +48,7 @@ type Parts = {
   networks: Networks;
   workspaces: Workspaces;
   runtime: Runtime;
+  probe: () => Promise<Probe>;
 };
 
 export const ociDriver: DriverModule = { id: 'oci', create: createOciDriver };
@@ -65,19 +66,20 @@ function createOciDriver(deps: DriverDeps): Driver {
   const networks = createNetworks({ folder: paths.networks, helper, serve: (connection) => listener(connection) });
   const workspaces = createWorkspaces({ paths, helper, ranges });
   const runtime = createRuntime({ helper, root: paths.runtimeRoot });
-  const parts: Parts = { deps, paths, helper, ranges, networks, workspaces, runtime };
   let probed: { atMs: number; probe: Promise<Probe> } | undefined;
+  const probe = (): Promise<Probe> => {
+    if (probed === undefined || deps.nowMs() - probed.atMs > PROBE_FRESH_MS)
+      probed = { atMs: deps.nowMs(), probe: probeHost(paths) };
+    return probed.probe;
+  };
+  const parts: Parts = { deps, paths, helper, ranges, networks, workspaces, runtime, probe };
 
   return {
     id: 'oci',
-    probe: () => {
-      if (probed === undefined || deps.nowMs() - probed.atMs > PROBE_FRESH_MS)
-        probed = { atMs: deps.nowMs(), probe: probeHost(paths) };
-      return probed.probe;
-    },
+    probe,
     start: (options) => start(parts, options),
     recover: (handle) => recover(parts, handle),
-    inspect: async (handle) => inspect(handle),
+    inspect: async (handle) => inspect(parts, handle),
     stats: async (handle) => stats(parts, handle),
     session: async (handle) => createSession(dialPath(dataOf(handle).socket)),
     pause: (handle) => runtime.pause(dataOf(handle).claim.runtime, handle.sandboxId),
@@ -117,17 +119,13 @@ type Data = { claim: Claim; socket: string; pid: number; startTime: string };
 const dataOf = (handle: Handle): Data => handle.data as Data;
 
 async function start(parts: Parts, options: StartOptions): Promise<Handle> {
-  if (options.imageDir !== undefined) {
-    throw new AppError('capability_missing', 'This driver cannot yet take an OCI image as the root.', {
-      details: { field: 'image', missing: 'image' },
-    });
-  }
+  await refuse(parts, options);
   const { paths } = parts;
   const own = sandboxPaths(paths, options.sandboxId);
   const known = readClaim(own.claim);
   if (known !== undefined && existsSync(own.pidFile)) {
     const handle = handleOf(parts, options.sandboxId, known);
-    if (inspect(handle).state === 'running') return handle;
+    if (inspect(parts, handle).state === 'running') return handle;
     await destroyClaimed(parts, options.sandboxId, known);
   }
   const { network, workspace } = await takeBoth(parts, options);
@@ -172,6 +170,17 @@ async function start(parts: Parts, options: StartOptions): Promise<Handle> {
   }
 }
 
+/** Refuses what this driver or this host cannot give: never a sandbox with less. */
+async function refuse(parts: Parts, options: StartOptions): Promise<void> {
+  const missing = (what: string, message: string): AppError =>
+    new AppError('capability_missing', message, { details: { missing: what } });
+  if (options.imageDir !== undefined) throw missing('image', 'This driver cannot take an OCI image as the root.');
+  if (options.gpus > 0) throw missing('gpu', 'This driver cannot hand out GPUs.');
+  const { runtimes } = await parts.probe();
+  if (!runtimes.includes(options.runtime))
+    throw missing(options.runtime, `The runtime "${options.runtime}" cannot be used on this host.`);
+}
+
 /** A namespace and a workspace, or neither. */
 async function takeBoth(parts: Parts, options: StartOptions): Promise<{ network: Network; workspace: Workspace }> {
   const [network, workspace] = await Promise.allSettled([
@@ -194,18 +203,19 @@ function handleOf(parts: Parts, sandboxId: string, claim: Claim): Handle {
 
 async function recover(parts: Parts, handle: Handle): Promise<void> {
   const { claim, socket } = dataOf(handle);
-  const { state } = inspect(handle);
+  const { state } = inspect(parts, handle);
   if (state !== 'running' && state !== 'paused')
     throw new AppError('unavailable', `Sandbox ${handle.sandboxId} does not run any more.`);
   await parts.networks.reopen(handle.sandboxId, claim.network, claim.doors);
   await greetAgent(dialPath(socket));
 }
 
-function inspect(handle: Handle): Status {
+function inspect(parts: Parts, handle: Handle): Status {
   const { pid, startTime } = dataOf(handle);
   const now = startTimeOf(pid);
   if (now === undefined || now !== startTime) return { state: 'gone', detail: 'its first process has ended' };
-  return { state: 'running' };
+  const paused = isFrozen(`${parts.paths.cgroupParent}/${handle.sandboxId}`);
+  return { state: paused ? 'paused' : 'running' };
 }
 
 function stats(parts: Parts, handle: Handle): Stats {
@@ -217,10 +227,10 @@ function stats(parts: Parts, handle: Handle): Stats {
 
 async function stop(parts: Parts, handle: Handle, graceMs: number): Promise<void> {
   const { claim, socket } = dataOf(handle);
-  if (inspect(handle).state !== 'gone') {
+  if (inspect(parts, handle).state !== 'gone') {
     await shutDownAgent(dialPath(socket), graceMs).catch(() => undefined);
     const deadline = performance.now() + graceMs + 1000;
-    while (inspect(handle).state !== 'gone' && performance.now() < deadline)
+    while (inspect(parts, handle).state !== 'gone' && performance.now() < deadline)
       await new Promise((resolve) => setTimeout(resolve, 25));
   }
   await parts.runtime.remove(claim.runtime, handle.sandboxId);
