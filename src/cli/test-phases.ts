@@ -33,7 +33,13 @@ export const PHASES = [
   { name: 'drivers', title: 'driver contract', files: ['src/drivers/**/*.test.ts'], timeoutMs: 300_000 },
   { name: 'protocol', title: 'protocols with real clients', files: ['test/protocol/**/*.test.ts'], timeoutMs: 600_000 },
   { name: 'escape', title: 'escape attacks', files: ['test/escape/**/*.test.ts'], timeoutMs: 600_000 },
-  { name: 'crash', title: 'kill -9 of the control plane', files: ['test/crash/**/*.test.ts'], timeoutMs: 900_000 },
+  {
+    name: 'crash',
+    title: 'kill -9 of the control plane',
+    files: ['test/crash/**/*.test.ts'],
+    postgres: true,
+    timeoutMs: 900_000,
+  },
   { name: 'e2e', title: 'end to end', files: ['test/e2e/**/*.test.ts'], timeoutMs: 1_200_000 },
 ] as const satisfies readonly Phase[];
 
