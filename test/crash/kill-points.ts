@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Database, type Sql, sql } from '#kernel/sql.ts';
 import { openCheckpoint } from '#src/audit/checkpoint.ts';
 import { appendLeaf, emptyFrontier, leafHash, rootOf } from '#src/audit/merkle.ts';
-import { leftOnHost } from '../escape/left-on-host.ts';
+import { leftOnHost } from '#src/escape/left-on-host.ts';
 import { ARTIFACTS, ask, MLFLOW, placeOf, startLoad } from './load.ts';
 import { randomFrom } from './numbers.ts';
 import { type CrashWorld, openCrashWorld } from './world.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import type { Handle } from '#src/drivers/driver.ts';
-import { openSealedWorld, type SealedWorld } from './sealed-world.ts';
+import { openSealedWorld, type SealedWorld } from '#src/escape/sealed-world.ts';
 
 let world: SealedWorld;
 

@@ -5,12 +5,12 @@ import { after, before, test } from 'node:test';
 import { randomIds } from '#kernel/ids.ts';
 import { createLog } from '#kernel/log.ts';
 import type { Handle } from '#src/drivers/driver.ts';
+import { type Outcome, outcomeOf, programOf } from '#src/escape/attack.ts';
+import { openSealedWorld, type SealedWorld } from '#src/escape/sealed-world.ts';
 import { createEgressDoor } from '#src/gateway/egress/egress-door.ts';
 import { createIdentify } from '#src/gateway/identify.ts';
 import { createListeners, type Listeners } from '#src/gateway/listeners.ts';
 import { openTestGateway, sandboxOf, type TestGateway } from '#src/gateway/test-gateway.ts';
-import { type Outcome, outcomeOf, programOf } from './attack.ts';
-import { openSealedWorld, type SealedWorld } from './sealed-world.ts';
 
 const SANDBOXES = ['sb-out', 'sb-beside'];
 const GRANTED = 'granted.example';

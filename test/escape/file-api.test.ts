@@ -19,7 +19,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import { promisify } from 'node:util';
 import { AppError } from '#kernel/errors.ts';
 import type { Files, Handle } from '#src/drivers/driver.ts';
-import { openSealedWorld, type SealedWorld } from './sealed-world.ts';
+import { openSealedWorld, type SealedWorld } from '#src/escape/sealed-world.ts';
 
 let world: SealedWorld;
 let handle: Handle;

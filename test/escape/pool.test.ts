@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Handle } from '#src/drivers/driver.ts';
-import { outcomeOf, programOf } from './attack.ts';
-import { FAMILIES } from './attacks/families.ts';
-import { NEIGHBOUR_PORT, openSealedWorld, type SealedWorld, startOptions } from './sealed-world.ts';
+import { outcomeOf, programOf } from '#src/escape/attack.ts';
+import { FAMILIES } from '#src/escape/attacks/families.ts';
+import { NEIGHBOUR_PORT, openSealedWorld, type SealedWorld, startOptions } from '#src/escape/sealed-world.ts';
 
 const DOORS = { mlflow: 5000 };
 

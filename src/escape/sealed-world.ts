@@ -11,7 +11,7 @@ import type { Attack, Ended } from './attack.ts';
 import { leftOnHost, removeShells, type Suite } from './left-on-host.ts';
 
 const MIB = 1024 * 1024;
-const ROOT = join(import.meta.dirname, '..', '..');
+const PYTHON_DIR = join(import.meta.dirname, '..', '..', 'python');
 export const NEIGHBOUR_PORT = 7777;
 export const NEIGHBOUR_SOCKET = 'fumehood-neighbour';
 
@@ -35,7 +35,9 @@ export type SealedWorld = {
   close(): Promise<string[]>;
 };
 
-export async function openSealedWorld(options: { doors?: Record<string, number> } = {}): Promise<SealedWorld> {
+export type WorldOptions = { doors?: Record<string, number>; runtime?: string };
+
+export async function openSealedWorld(options: WorldOptions = {}): Promise<SealedWorld> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'fumehood-escape-')));
   const hostFolder = join(folder, 'host');
   mkdirSync(hostFolder);
@@ -49,7 +51,7 @@ export async function openSealedWorld(options: { doors?: Record<string, number> 
   mkdirSync(stateDir, { mode: 0o700 });
   const driver = module.create({
     stateDir,
-    pythonDir: join(ROOT, 'python'),
+    pythonDir: PYTHON_DIR,
     log: () => undefined,
     nowMs: Date.now,
     config: {},
@@ -66,7 +68,7 @@ export async function openSealedWorld(options: { doors?: Record<string, number> 
     NEIGHBOUR_PORT: String(NEIGHBOUR_PORT),
     NEIGHBOUR_SOCKET,
   };
-  const doors = options.doors ?? { mlflow: 5000 };
+  const { doors = { mlflow: 5000 }, runtime = 'runc' } = options;
 
   return {
     driver,
@@ -75,7 +77,7 @@ export async function openSealedWorld(options: { doors?: Record<string, number> 
     connections,
     env,
     start: async (name, limits = {}) => {
-      const handle = await driver.start(startOptions(name, doors, limits));
+      const handle = await driver.start({ ...startOptions(name, doors, limits), runtime });
       handles.push(handle);
       return handle;
     },

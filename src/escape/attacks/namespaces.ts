@@ -10,6 +10,7 @@ const unshares = (kind: string, constant: string): Attack => ({
 
 /** Leaving the namespaces of the sandbox, or making others. */
 export const namespaces: Family = {
+  name: 'namespaces',
   title: 'namespaces',
   attacks: [
     unshares('user', 'NEWUSER'),

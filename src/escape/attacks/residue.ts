@@ -5,6 +5,7 @@ const SIZES = { diskBytes: 48 * MIB };
 
 /** What one tenant leaves for the next, and what a path or an archive of a tenant does to the host. */
 export const residue: Family = {
+  name: 'residue',
   title: 'residue and paths',
   attacks: [
     {

@@ -23,6 +23,7 @@ const checked = (name: string, attempts: string, args: string, mayLack?: string)
 
 /** What belongs to the whole machine and to no namespace: shown by the errno, never done. */
 export const hostControl: Family = {
+  name: 'host-control',
   title: 'control of the host',
   attacks: [
     checked('load-module', 'loads a module into the kernel', '"finit_module", -1, b"", 0', 'loadable modules'),

@@ -23,6 +23,7 @@ succeeded()`;
 
 /** Parts of the kernel that a sandbox has no business with, each the home of past holes. */
 export const kernelSurface: Family = {
+  name: 'kernel-surface',
   title: 'kernel surface',
   attacks: [
     {

@@ -4,6 +4,7 @@ const EPERM = ['EPERM'];
 
 /** Changing what the sandbox sees of file systems. */
 export const mounts: Family = {
+  name: 'mounts',
   title: 'mounts',
   attacks: [
     {

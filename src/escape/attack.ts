@@ -37,7 +37,7 @@ export type Attack = {
   maxOutputBytes?: number;
 };
 
-export type Family = { title: string; attacks: readonly Attack[] };
+export type Family = { name: string; title: string; attacks: readonly Attack[] };
 
 export type Outcome = { outcome: 'succeeded' | 'refused'; why: string };
 

@@ -2,6 +2,7 @@ import type { Family } from '../attack.ts';
 
 /** Reaching into other processes, and the tools of the host through what they left open. */
 export const processes: Family = {
+  name: 'processes',
   title: 'processes and descriptors',
   attacks: [
     {

@@ -12,6 +12,7 @@ succeeded("100 MiB")`;
 
 /** Taking more than was given, at the cost of the host and of neighbours. */
 export const resources: Family = {
+  name: 'resources',
   title: 'resources',
   attacks: [
     {

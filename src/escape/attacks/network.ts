@@ -45,6 +45,7 @@ def route_request(kind, body, flags):
 
 /** Leaving the sealed network. */
 export const network: Family = {
+  name: 'network',
   title: 'network',
   attacks: [
     reaches('direct-address', 'connects to an address with the proxy left aside', '203.0.113.5', 443, UNREACHABLE),

@@ -2,6 +2,7 @@ import type { Family } from '../attack.ts';
 
 /** Gaining a right that the sandbox's user lacks. */
 export const privileges: Family = {
+  name: 'privileges',
   title: 'privileges',
   attacks: [
     {

@@ -1,0 +1,130 @@
+/** Where attacks are tried: an attacker and its neighbour in sealed sandboxes, and containers without the wall as their controls. */
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Handle } from '#src/drivers/driver.ts';
+import { type Attack, type Outcome, outcomeOf, programOf } from './attack.ts';
+import { controlPrefix } from './left-on-host.ts';
+import { createPrivilegedContainers, type PrivilegedContainers } from './privileged-container.ts';
+import { NEIGHBOUR_PORT, NEIGHBOUR_SOCKET, openSealedWorld, type SealedWorld } from './sealed-world.ts';
+import { judge, type Result } from './verdict.ts';
+
+const TIMEOUT_MS = 20_000;
+
+export type Arena = {
+  world: SealedWorld;
+  attacker: Handle;
+  neighbour: Handle;
+  unsealed: PrivilegedContainers;
+  /** Tries an attack on both sides. Throws when its script breaks. */
+  attack(family: string, attack: Attack): Promise<Result>;
+  /** Removes all; resolves with what is left, which must be nothing. */
+  close(): Promise<string[]>;
+};
+
+export async function openArena(options: { runtime?: string } = {}): Promise<Arena> {
+  const world = await openSealedWorld(options);
+  try {
+    const [attacker, neighbour] = await Promise.all([world.start('attacker'), world.start('neighbour')]);
+    await listenIn(world, neighbour);
+    const unsealed = createPrivilegedContainers(`${world.folder}/unsealed`, controlPrefix(world.folder));
+    const parts = { world, attacker, neighbour, unsealed };
+    return { ...parts, attack: (family, attack) => tryBoth(parts, family, attack), close: () => world.close() };
+  } catch (error) {
+    await world.close();
+    throw error;
+  }
+}
+
+type Parts = Omit<Arena, 'attack' | 'close'>;
+
+async function tryBoth(parts: Parts, family: string, attack: Attack): Promise<Result> {
+  const inside = await attackInside(parts, attack);
+  const outside = await attackOutside(parts, attack);
+  const { name, attempts } = attack;
+  return { family, name, attempts, outside, inside, ...judge(attack, inside, outside) };
+}
+
+/** In the shared sandbox, or in one of its own. That it or its neighbour no longer answers afterwards is a success of the attack. */
+async function attackInside(parts: Parts, attack: Attack): Promise<Outcome> {
+  const { world, attacker, neighbour } = parts;
+  if (attack.earlier !== undefined) await beSomeoneBefore(world, attack.earlier, attack.limits);
+  const handle = attack.limits === undefined ? attacker : await world.start(attack.name, attack.limits);
+  const { maxOutputBytes } = attack;
+  const ended = await world.python(handle, programOf(attack.script), {
+    timeoutMs: TIMEOUT_MS,
+    ...(maxOutputBytes === undefined ? {} : { maxOutputBytes }),
+  });
+  const suffered =
+    (await isDead(world, handle, 'the sandbox')) ??
+    (await isDead(world, neighbour, 'the neighbour')) ??
+    (maxOutputBytes !== undefined && (!ended.truncated || ended.stdout.length > maxOutputBytes)
+      ? 'more output than allowed'
+      : undefined);
+  if (handle !== attacker) {
+    const left = await world.destroy(handle);
+    if (left.length > 0) return { outcome: 'succeeded', why: `left on the host: ${left.join(', ')}` };
+  }
+  if (suffered !== undefined) return { outcome: 'succeeded', why: suffered };
+  return planted(world, attack) ?? outcomeOf(ended);
+}
+
+async function isDead(world: SealedWorld, handle: Handle, who: string): Promise<string | undefined> {
+  const said = await world.python(handle, 'print("alive")').catch(() => undefined);
+  return said?.stdout === 'alive\n' ? undefined : `${who} no longer answers`;
+}
+
+/** A tenant that leaves what it can and is destroyed. */
+async function beSomeoneBefore(world: SealedWorld, script: string, limits: Attack['limits']): Promise<void> {
+  const handle = await world.start('tenant-before', limits);
+  const ended = await world.python(handle, programOf(`${script}\nsucceeded()`));
+  const left = await world.destroy(handle);
+  if (outcomeOf(ended).outcome !== 'succeeded')
+    throw new Error(`the tenant before could not leave it: ${ended.stderr}`);
+  if (left.length > 0) throw new Error(`the tenant before is not gone: ${left.join(', ')}`);
+}
+
+/** What the host says, where that is what counts; takes the file away again. */
+function planted(world: SealedWorld, attack: Attack): Outcome | undefined {
+  if (attack.plants === undefined) return undefined;
+  const path = join(world.hostFolder, attack.plants);
+  const found = existsSync(path);
+  rmSync(path, { force: true });
+  return found ? { outcome: 'succeeded', why: attack.plants } : { outcome: 'refused', why: 'nothing on the host' };
+}
+
+async function attackOutside({ world, neighbour, unsealed }: Parts, attack: Attack): Promise<Outcome> {
+  const ended = await unsealed.run({
+    program: programOf(attack.script, [attack.stage, attack.earlier].join('\n').trim()),
+    env: world.env,
+    shares: attack.shares,
+    networkPath: networkOf(neighbour),
+    folder: world.hostFolder,
+    timeoutMs: TIMEOUT_MS,
+  });
+  return planted(world, attack) ?? outcomeOf(ended);
+}
+
+export const networkOf = (handle: Handle): string => (handle.data as { claim: { network: string } }).claim.network;
+
+/** A TCP port on every address and an abstract Unix socket, served until the sandbox ends. */
+async function listenIn(world: SealedWorld, neighbour: Handle): Promise<void> {
+  const session = await world.driver.session(neighbour);
+  const source = `
+import socket, threading
+def serve(server):
+    server.listen()
+    while True:
+        sock, _ = server.accept()
+        sock.sendall(b"here\\n")
+        sock.close()
+tcp = socket.socket(socket.AF_INET6); tcp.bind(("::", ${NEIGHBOUR_PORT}))
+unix = socket.socket(socket.AF_UNIX); unix.bind("\\0${NEIGHBOUR_SOCKET}")
+threading.Thread(target=serve, args=(unix,)).start()
+print("ready", flush=True)
+serve(tcp)
+`;
+  const exec = await session.exec({ argv: ['/usr/bin/python3', '-I', '-S', '-c', source] });
+  exec.result.catch(() => undefined);
+  const [said] = await exec.stdout.take(1).toArray();
+  if (!String(said).includes('ready')) throw new Error('the neighbour does not listen');
+}
