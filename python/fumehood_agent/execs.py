@@ -223,8 +223,8 @@ class Running:
         except OSError:
             return self._close_stdin()
         self.loop.watch(self.stdin)
-        self.connection.pause(False)
-        if self._stdin_ended:
+        self.connection.pause(False)  # what arrived in the meantime is taken now, and may be more than the command takes
+        if self._stdin_ended and not self._pending:
             self._close_stdin()
 
     def _close_stdin(self):

@@ -9,6 +9,7 @@ import { at } from './api-client.ts';
 import { body, type Context } from './command.ts';
 import type { Connection } from './connection.ts';
 import { durationOf } from './numbers.ts';
+import { rawTerminal, terminalSize } from './raw-terminal.ts';
 
 const OWN_FAULT = 125;
 const CANNOT_RUN = 126;
@@ -59,11 +60,6 @@ function common(context: Context): Record<string, unknown> {
   };
 }
 
-const terminalSize = (): { rows: number; cols: number } => ({
-  rows: process.stdout.rows ?? 24,
-  cols: process.stdout.columns ?? 80,
-});
-
 async function stream(
   context: Context,
   path: string,
@@ -75,22 +71,26 @@ async function stream(
   process.removeAllListeners('SIGINT');
   let channel: ExecChannel | undefined;
   const undo: (() => void)[] = [];
+  const restore = (): void => {
+    for (const back of undo.splice(0)) back();
+  };
   try {
     const { socket, opened } = await connect(context.api.connection(), path);
     channel = opened;
     undo.push(forwardSignals(channel));
-    if (raw) undo.push(rawTerminal(context, channel));
+    if (raw) undo.push(rawTerminal(context.stdin, channel));
     const result = await talk(context, channel, start, stdinTaken);
     socket.close();
+    restore();
     if (result.timedOut) context.out.note('fumehood: the command was ended: its time was over');
     if (result.truncated) context.out.note('fumehood: the command was ended: it wrote more than the limit');
     return result.exitCode;
   } catch (thrown) {
+    restore();
     context.out.error(thrown);
     channel?.close();
     return faultCode(thrown);
   } finally {
-    for (const back of undo) back();
     context.stdin.destroy();
   }
 }
@@ -166,15 +166,5 @@ function forwardSignals(channel: ExecChannel): () => void {
   for (const name of FORWARDED) process.on(name, forward);
   return () => {
     for (const name of FORWARDED) process.off(name, forward);
-  };
-}
-
-function rawTerminal(context: Context, channel: ExecChannel): () => void {
-  const resize = (): void => channel.control({ type: 'resize', ...terminalSize() });
-  context.stdin.setRawMode(true);
-  process.stdout.on('resize', resize);
-  return () => {
-    context.stdin.setRawMode(false);
-    process.stdout.off('resize', resize);
   };
 }

@@ -85,6 +85,20 @@ describe('the agent, as a plain process', () => {
     assert.equal((await exec.result).exitCode, 0);
   });
 
+  it('keeps input for a command that reads late, the whole of it', async () => {
+    // Where input ends between the buffers on its way decides what is waiting when the command begins to read.
+    const sizes = Array.from({ length: 24 }, (_, at) => (at + 1) * 96 * 1024 + at);
+    await Promise.all(
+      sizes.map(async (size) => {
+        const sent = Buffer.alloc(size, 'abcdefghij');
+        const exec = await session.exec({ argv: ['sh', '-c', 'sleep 0.7; exec cat'] });
+        exec.stdin.end(sent);
+        const received = await buffer(exec.stdout);
+        assert.ok(received.equals(sent), `${received.length} of ${size} bytes arrived`);
+      }),
+    );
+  });
+
   it('forwards signals to the whole group and reports the one that ended it', async () => {
     const exec = await session.exec({ argv: ['sh', '-c', 'sleep 60 & wait'] });
     exec.signal('TERM');
