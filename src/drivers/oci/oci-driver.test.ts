@@ -1,21 +1,55 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import assert from 'node:assert/strict';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after } from 'node:test';
-import { runDriverContract } from '../contract.ts';
+import { after, test } from 'node:test';
+import { runDriverContract, smallSandbox } from '../contract.ts';
+import type { Driver } from '../driver.ts';
 import { ociDriver } from './oci-driver.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'fumehood-oci-'));
 after(() => rmSync(home, { recursive: true, force: true }));
 
-runDriverContract('oci', {
-  create: () =>
-    ociDriver.create({
-      stateDir: join(home, 'driver'),
-      pythonDir: join(import.meta.dirname, '../../../python'),
-      log: () => undefined,
-      nowMs: Date.now,
-      config: {},
-    }),
-  real: true,
+const driverIn = (name: string): Driver =>
+  ociDriver.create({
+    stateDir: join(home, name),
+    pythonDir: join(import.meta.dirname, '../../../python'),
+    log: () => undefined,
+    nowMs: Date.now,
+    config: {},
+  });
+
+runDriverContract('oci', { create: () => driverIn('driver'), real: true });
+
+/** Loop devices whose image lies in this home. */
+const loopsOf = (name: string): string[] =>
+  readdirSync('/sys/block').filter((device) => {
+    try {
+      return readFileSync(`/sys/block/${device}/loop/backing_file`, 'utf8').startsWith(join(home, name));
+    } catch {
+      return false;
+    }
+  });
+
+test('a loop device that frees itself a moment later is waited for, and one that does not is reported', async () => {
+  const driver = driverIn('loops');
+  try {
+    const [one, other] = [await driver.start(smallSandbox()), await driver.start(smallSandbox())];
+    const [first = ''] = loopsOf('loops');
+    const held = openSync(`/dev/${first}`, 'r');
+    setTimeout(() => closeSync(held), 600);
+    const remains = [await driver.destroy(one), await driver.destroy(other)];
+    assert.deepEqual(remains, [[], []]);
+    const kept = await driver.start(smallSandbox());
+    const stuck = openSync(`/dev/${loopsOf('loops')[0]}`, 'r');
+    assert.deepEqual(
+      (await driver.destroy(kept)).map((one) => one.kind),
+      ['loop'],
+    );
+    closeSync(stuck);
+    assert.deepEqual(await driver.destroy(kept), []);
+  } finally {
+    await driver.inventory({ keep: [], remove: true });
+    await driver.close();
+  }
 });

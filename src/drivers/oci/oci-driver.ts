@@ -39,6 +39,7 @@ import { createWorkspaces, type Workspace, type Workspaces } from './workspaces.
 
 const PYTHON = '/usr/bin/python3';
 const PROBE_FRESH_MS = 60_000;
+const LETTING_GO_MS = 5000;
 
 type Parts = {
   deps: DriverDeps;
@@ -260,12 +261,22 @@ async function destroyClaimed(parts: Parts, sandboxId: string, claim: Claim | un
   }
   await attempt('cgroup', () => removeCgroup(`${paths.cgroupParent}/${sandboxId}`));
   await attempt('socket', () => rmSync(own.socket, { force: true }));
-  const remains = remainsOf(paths, sandboxId, claim).filter((one) => one.what !== own.bundle);
+  const remains = await settled(() => remainsOf(paths, sandboxId, claim).filter((one) => one.what !== own.bundle));
   if (remains.length > 0) return remains;
   // The claim goes last: as long as anything is left, it says where.
   await attempt('bundle', () => rmSync(own.bundle, { recursive: true, force: true }));
   if (claim !== undefined) parts.ranges.free(claim.firstId);
   return remainsOf(paths, sandboxId, claim);
+}
+
+/** What still is there once the kernel had time to let go: it frees loop devices, control groups and dead processes a moment after their last use. */
+async function settled(look: () => LeftOver[]): Promise<LeftOver[]> {
+  const deadline = performance.now() + LETTING_GO_MS;
+  for (let waitMs = 5; ; waitMs = Math.min(waitMs * 2, 200)) {
+    const found = look();
+    if (found.length === 0 || performance.now() > deadline) return found;
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
+  }
 }
 
 async function killRange(firstId: number): Promise<void> {
