@@ -30,9 +30,11 @@ export type Argument = {
 };
 
 export type Command = {
-  /** The words after the noun: `list`, or empty for a shortcut such as `up`. */
+  /** The word after the noun: `list`, or empty for a shortcut such as `up`; beside verbs, the empty one takes what is no verb. */
   verb: string;
   summary: string;
+  /** One call as it is typed, for `--help`, the man page and the reference; a test parses it. */
+  example: string;
   /** More for `--help`, after the summary. */
   details?: string;
   args?: readonly Argument[];

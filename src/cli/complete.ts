@@ -28,12 +28,13 @@ async function possible(before: readonly string[], last: string, api: Api): Prom
   const [first, second] = before;
   if (first === undefined) return NOUNS.map((noun) => noun.name);
   const commands = (await NOUNS.find((noun) => noun.name === first)?.load()) ?? [];
-  const shortcut = commands.length === 1 && commands[0]?.verb === '' ? commands[0] : undefined;
-  if (shortcut === undefined && second === undefined)
-    return commands.filter((command) => command.hidden !== true).map((command) => command.verb);
-  const command = shortcut ?? commands.find((one) => one.verb === second);
+  const shortcut = commands.find((one) => one.verb === '');
+  if (second === undefined && (shortcut === undefined || (commands.length > 1 && !last.startsWith('-'))))
+    return commands.filter((one) => one.hidden !== true && one.verb !== '').map((one) => one.verb);
+  const verb = commands.find((one) => one.verb !== '' && one.verb === second);
+  const command = verb ?? shortcut;
   if (command === undefined) return [];
-  return valuesOf(command, before.slice(shortcut === undefined ? 2 : 1), last, api);
+  return valuesOf(command, before.slice(verb === undefined ? 1 : 2), last, api);
 }
 
 async function valuesOf(command: Command, given: readonly string[], last: string, api: Api): Promise<string[]> {

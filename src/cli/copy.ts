@@ -1,12 +1,13 @@
-import { createReadStream, createWriteStream, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { createReadStream, createWriteStream, readdirSync, statSync } from 'node:fs';
 import { basename, join, posix } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { AppError } from '#kernel/errors.ts';
-import { at } from './api-client.ts';
+import { formatBytes } from '#kernel/quantities.ts';
+import { type Api, at } from './api-client.ts';
 import type { Context } from './command.ts';
+import { counted, fetchFiles, listFiles, WIDE_LIMITS } from './fetch-files.ts';
 
 type Place = { id: string; path: string };
-type Entry = { name: string; kind: string };
 type Copied = { files: number; bytes: number };
 
 /** `ID:PATH`; a path with a slash before the colon, or without one, is local. */
@@ -18,46 +19,56 @@ function placeOf(word: string): Place | undefined {
 
 /** `sandbox cp`: into or out of a sandbox, folders with all that is in them. */
 export async function copy(context: Context): Promise<undefined> {
-  const [from, to] = [placeOf(context.arg('SRC')), placeOf(context.arg('DST'))];
+  const [source, target] = [context.arg('SRC'), context.arg('DST')];
+  const [from, to] = [placeOf(source), placeOf(target)];
   if ((from === undefined) === (to === undefined))
     throw new AppError('invalid', 'Exactly one of SRC and DST is in a sandbox.', {
       details: { hint: 'Write it as ID:PATH.' },
     });
-  const copied: Copied = { files: 0, bytes: 0 };
-  if (to !== undefined)
-    await copyIn(context, context.arg('SRC'), await intoFolder(context, to, context.arg('SRC')), copied);
-  else if (from !== undefined) await copyOut(context, from, context.arg('DST'), copied);
-  context.out.text(`copied ${copied.files} file(s), ${copied.bytes} bytes`, copied);
+  const copied =
+    from === undefined && to !== undefined
+      ? await copyIn(context, source, await intoFolder(context.api, to, source))
+      : await copyOut(context, from ?? { id: '', path: '' }, target);
+  context.out.text(`copied ${copied.files} file(s), ${formatBytes(copied.bytes)}`, copied);
   return undefined;
 }
 
 /** As `cp` does: a target that is a folder, or ends in a slash, takes the source's name. */
-async function intoFolder(context: Context, to: Place, source: string): Promise<Place> {
-  const isFolder =
-    to.path.endsWith('/') ||
-    (await list(context, to).then(
-      () => true,
-      () => false,
-    ));
-  return isFolder ? { id: to.id, path: posix.join(to.path, basename(source)) } : to;
+async function intoFolder(api: Api, to: Place, source: string): Promise<Place> {
+  const folder = to.path.endsWith('/') || (await folderIn(api, to));
+  return folder ? { id: to.id, path: posix.join(to.path, basename(source)) } : to;
 }
 
-async function copyIn(context: Context, source: string, to: Place, copied: Copied): Promise<void> {
-  const info = statOf(source);
-  if (info.isDirectory()) {
-    for (const name of readdirSync(source).sort())
-      await copyIn(context, join(source, name), { id: to.id, path: posix.join(to.path, name) }, copied);
-    return;
+/** Sends a file or a folder to a place in a sandbox, under a bar of its own. */
+export async function copyIn(context: Pick<Context, 'api' | 'out'>, source: string, to: Place): Promise<Copied> {
+  const files = localFiles(source);
+  const bytes = files.reduce((sum, one) => sum + one.sizeBytes, 0);
+  const { add, end } = context.out.progress(`Copying ${basename(source)} into ${to.id}`, bytes);
+  try {
+    for (const { file, path, mode } of files) {
+      const query = { path: posix.join(to.path, path), mode };
+      const content = counted(createReadStream(file), add);
+      await context.api.upload('PUT', at('sandboxes', to.id, 'files', 'content'), { query, content });
+    }
+  } catch (error) {
+    end('failed');
+    throw error;
   }
+  end(context.out.plain ? undefined : 'done');
+  return { files: files.length, bytes };
+}
+
+type LocalFile = { file: string; path: string; mode: string; sizeBytes: number };
+
+function localFiles(source: string, prefix = ''): LocalFile[] {
+  const info = statOf(source);
+  if (info.isDirectory())
+    return readdirSync(source)
+      .sort()
+      .flatMap((name) => localFiles(join(source, name), posix.join(prefix, name)));
   if (!info.isFile()) throw new AppError('invalid', `"${source}" is neither a file nor a folder.`);
   const mode = (info.mode & 0o777).toString(8).padStart(3, '0');
-  const query = { path: to.path, mode };
-  await context.api.upload('PUT', at('sandboxes', to.id, 'files', 'content'), {
-    query,
-    content: createReadStream(source),
-  });
-  copied.files += 1;
-  copied.bytes += info.size;
+  return [{ file: source, path: prefix, mode, sizeBytes: info.size }];
 }
 
 function statOf(path: string) {
@@ -68,51 +79,44 @@ function statOf(path: string) {
   }
 }
 
-const list = (context: Context, { id, path }: Place): Promise<{ items: Entry[] }> =>
-  context.api.send('GET', at('sandboxes', id, 'files'), { query: { path } });
+const isNoFolder = (error: unknown): boolean =>
+  error instanceof AppError && ['invalid', 'conflict', 'not_found'].includes(error.code);
 
-async function copyOut(context: Context, from: Place, target: string, copied: Copied): Promise<void> {
-  const folder = await list(context, from).catch((error: unknown) => {
-    if (
-      error instanceof AppError &&
-      (error.code === 'invalid' || error.code === 'conflict' || error.code === 'not_found')
-    )
-      return undefined;
+async function folderIn(api: Api, { id, path }: Place): Promise<boolean> {
+  try {
+    await api.send('GET', at('sandboxes', id, 'files'), { query: { path } });
+    return true;
+  } catch (error) {
+    if (isNoFolder(error)) return false;
     throw error;
-  });
-  const name = basename(from.path);
-  const existing = isFolder(target);
-  if (folder === undefined) return fetchFile(context, from, existing ? join(target, name) : target, copied);
-  await fetchFolder(context, from, folder.items, existing ? join(target, name) : target, copied);
-}
-
-async function fetchFolder(
-  context: Context,
-  from: Place,
-  items: Entry[],
-  target: string,
-  copied: Copied,
-): Promise<void> {
-  mkdirSync(target, { recursive: true });
-  for (const item of items) {
-    // Names come out of the sandbox: one that would leave the target folder is not followed.
-    if (item.name.includes('/') || item.name === '..' || item.name === '.')
-      throw new AppError('integrity', `The sandbox named a file "${item.name}".`);
-    const inner = { id: from.id, path: posix.join(from.path, item.name) };
-    const place = join(target, item.name);
-    if (item.kind === 'file') await fetchFile(context, inner, place, copied);
-    else if (item.kind === 'directory')
-      await fetchFolder(context, inner, (await list(context, inner)).items, place, copied);
-    else context.out.note(`left out ${inner.path}: it is a ${item.kind}`);
   }
 }
 
-async function fetchFile(context: Context, { id, path }: Place, target: string, copied: Copied): Promise<void> {
+async function copyOut(context: Context, from: Place, target: string): Promise<Copied> {
+  const place = isFolder(target) ? join(target, basename(from.path)) : target;
+  if (!(await folderIn(context.api, from))) return copyFile(context, from, place);
+  const files = await listFiles(context.api, from.id, from.path, {
+    limits: WIDE_LIMITS,
+    leftOut: (path, kind) => context.out.note(`left out ${posix.join(from.path, path)}: it is a ${kind}`),
+  });
+  const expected = files.reduce((sum, one) => sum + one.sizeBytes, 0);
+  const { add, end } = context.out.progress(`Copying ${files.length} file(s) out of ${from.id}`, expected);
+  try {
+    const source = { id: from.id, base: from.path, files };
+    const bytes = await fetchFiles(context.api, source, place, { limits: WIDE_LIMITS, onBytes: add });
+    end(context.out.plain ? undefined : 'done');
+    return { files: files.length, bytes };
+  } catch (error) {
+    end('failed');
+    throw error;
+  }
+}
+
+async function copyFile(context: Context, { id, path }: Place, target: string): Promise<Copied> {
   const content = await context.api.download(at('sandboxes', id, 'files', 'content'), { query: { path } });
   const file = createWriteStream(target);
   await pipeline(content, file);
-  copied.files += 1;
-  copied.bytes += file.bytesWritten;
+  return { files: 1, bytes: file.bytesWritten };
 }
 
 function isFolder(path: string): boolean {

@@ -1,4 +1,4 @@
-import { cell } from './output.ts';
+import { cell } from './cell.ts';
 
 type GraphNode = { id: string; kind: string; name: string; digest?: string | undefined; labels?: string[] };
 type GraphEdge = { from: string; to: string; kind: string; relation: string };

@@ -41,7 +41,10 @@ export async function nounHelp(name: string): Promise<string> {
   const noun = NOUNS.find((one) => one.name === name);
   if (noun === undefined) throw new AppError('invalid', `There is no command "${name}".`);
   const commands = (await noun.load()).filter((command) => command.hidden !== true);
-  return `fumehood ${name} VERB [arguments] [flags]
+  const shortcut = commands.find((command) => command.verb === '');
+  const usage = [`fumehood ${name} VERB [arguments] [flags]`];
+  if (shortcut !== undefined) usage.unshift(['fumehood', name, ...argumentTexts(shortcut), '[flags]'].join(' '));
+  return `${usage.join('\n')}
 
 ${noun.summary}.
 
@@ -62,19 +65,20 @@ export function commandHelp(command: Command, called: string): string {
   if ((command.args ?? []).length > 0)
     parts.push(`Arguments\n${rows((command.args ?? []).map((one) => [one.name, helpOf(one)]))}`);
   if (flags.length > 0) parts.push(`Flags\n${rows(flags.map((flag) => [flagText(flag), helpOf(flag)]))}`);
+  parts.push(`Example\n  ${command.example}\n`);
   parts.push(`Flags of every command\n${rows(GLOBAL_FLAGS.map((flag) => [flagText(flag), flag.help]))}`);
   return parts.join('\n');
 }
 
-const helpOf = (one: Flag | Argument): string =>
+export const helpOf = (one: Flag | Argument): string =>
   one.choices === undefined ? one.help : `${one.help} (${one.choices.join(', ')})`;
 
-function flagText(flag: Flag): string {
+export function flagText(flag: Flag): string {
   const short = flag.short === undefined ? '' : `-${flag.short}, `;
   return `${short}--${flag.name}${flag.value === undefined ? '' : ` ${flag.value}`}${flag.many === true ? '...' : ''}`;
 }
 
-const argumentTexts = (command: Command): string[] =>
+export const argumentTexts = (command: Command): string[] =>
   (command.args ?? []).map((one) => {
     const text = one.many === true ? `${one.name}...` : one.name;
     return one.required === false ? `[${text}]` : text;

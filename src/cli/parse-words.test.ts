@@ -8,6 +8,7 @@ import { parseWords } from './parse-words.ts';
 
 const command: Command = {
   verb: 'exec',
+  example: '',
   summary: 'Test',
   args: [
     { name: 'ID', help: 'id' },

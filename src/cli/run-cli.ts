@@ -97,15 +97,16 @@ async function findCommand(words: readonly string[]): Promise<Found> {
       NOUNS.map((one) => one.name),
     );
   const commands = await noun.load();
-  const [only] = commands;
-  if (only !== undefined && only.verb === '') return { command: only, called: `fumehood ${first}`, rest };
+  const shortcut = commands.find((one) => one.verb === '');
   const [verb, ...after] = rest;
-  if (verb === undefined || verb === '--help' || verb === '-h') return { helpFor: first };
-  const command = commands.find((one) => one.verb === verb);
+  const alone = verb === undefined || verb === '--help' || verb === '-h';
+  if (alone && (shortcut === undefined || commands.length > 1)) return { helpFor: first };
+  const command = commands.find((one) => one.verb !== '' && one.verb === verb);
+  if (command === undefined && shortcut !== undefined) return { command: shortcut, called: `fumehood ${first}`, rest };
   if (command === undefined)
     throw unknownWord(
       `${first} command`,
-      verb,
+      verb ?? '',
       `fumehood ${first}`,
       commands.map((one) => one.verb),
     );

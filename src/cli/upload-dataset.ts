@@ -3,16 +3,18 @@ import { basename, join } from 'node:path';
 import { AppError } from '#kernel/errors.ts';
 import { at } from './api-client.ts';
 import type { Context } from './command.ts';
+import { counted } from './fetch-files.ts';
 
 /** Sends a file, or every file of a folder, and makes them a version: whole or not at all. */
 export async function addDataset(context: Context, name: string, source: string, tags: string[]): Promise<object> {
   const files = filesOf(source);
   const { id } = await context.api.send<{ id: string }>('POST', at('datasets', name, 'uploads'), { body: { tags } });
-  const end = context.out.phase(`Sending ${files.length} file(s) of "${name}"`);
+  const total = files.reduce((sum, { file }) => sum + statSync(file).size, 0);
+  const { add, end } = context.out.progress(`Sending ${files.length} file(s) of "${name}"`, total);
   try {
     for (const { file, path } of files)
       await context.api.upload('PUT', at('dataset-uploads', id, 'files', ...path.split('/')), {
-        content: createReadStream(file),
+        content: counted(createReadStream(file), add),
       });
     const added = await context.api.send('POST', at('dataset-uploads', id, 'finish'));
     end('done');

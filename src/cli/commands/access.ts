@@ -6,6 +6,7 @@ export const access: readonly Command[] = [
   {
     verb: 'request',
     summary: 'Ask for access to a data set for a purpose; an officer who is somebody else decides',
+    example: 'fumehood access request dataset customers --purpose churn --until 1d',
     args: [
       { name: 'KIND', choices: ['dataset'], help: 'what kind of thing' },
       { name: 'NAME', live: 'dataset', help: 'its name' },
@@ -22,7 +23,9 @@ export const access: readonly Command[] = [
     run: async (context) => {
       const { text } = context;
       const request = body({ dataset: context.arg('NAME'), purpose: text('purpose'), until: text('until') });
-      context.out.item(await context.api.send('POST', at('access-requests'), { body: request }));
+      const asked = await context.api.send<{ id: string }>('POST', at('access-requests'), { body: request });
+      context.out.item(asked);
+      context.out.next(`fumehood approval approve ${asked.id} --reason "…"    # by an officer who is somebody else`);
       return undefined;
     },
   },

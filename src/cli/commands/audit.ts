@@ -15,6 +15,7 @@ type Verification = {
 const list: Command = {
   verb: 'list',
   summary: 'Entries of the audit log, newest first',
+  example: 'fumehood audit list --outcome denied --since 2026-01-31T00:00:00Z',
   flags: [
     ...['actor', 'action', 'outcome', 'object'].map((name) => ({ name, value: 'TEXT', help: `only this ${name}` })),
     { name: 'request', value: 'ID', help: 'only those of a request' },
@@ -32,7 +33,7 @@ const list: Command = {
       ['ACTOR', (item) => named(item.actor)],
       ['ACTION', 'action'],
       ['OBJECT', (item) => named(item.object)],
-      ['OUTCOME', 'outcome'],
+      ['OUTCOME', 'outcome', { worth: 1 }],
     ]);
   },
 };
@@ -49,6 +50,7 @@ export const audit: readonly Command[] = [
   {
     verb: 'get',
     summary: 'One entry',
+    example: 'fumehood audit get 17',
     args: [{ name: 'SEQ', help: 'its position' }],
     run: async (context) => {
       context.out.item(await context.api.send('GET', at('audit', 'entries', context.arg('SEQ'))));
@@ -58,6 +60,7 @@ export const audit: readonly Command[] = [
   {
     verb: 'prove',
     summary: 'Prove that an entry is in the log',
+    example: 'fumehood audit prove 17',
     args: [{ name: 'SEQ', help: 'its position' }],
     run: async (context) => {
       context.out.item(await context.api.send('GET', at('audit', 'entries', context.arg('SEQ'), 'proof')));
@@ -67,6 +70,7 @@ export const audit: readonly Command[] = [
   {
     verb: 'verify',
     summary: 'Check the whole log; with --dir, an export and without a server',
+    example: 'fumehood audit verify',
     flags: [
       { name: 'dir', value: 'DIR', help: 'a folder that "audit export" wrote' },
       { name: 'public-key', value: 'FILE', help: 'the key that signed it' },
@@ -84,6 +88,7 @@ export const audit: readonly Command[] = [
   {
     verb: 'export',
     summary: 'Write everything that offline verification needs into a new folder',
+    example: 'fumehood audit export ./log',
     args: [{ name: 'DIR', help: 'a folder that is empty or not there' }],
     run: async (context) => (await import('../export-audit.ts')).exportAudit(context),
   },

@@ -19,9 +19,17 @@ compdef _fumehood fumehood ./fumehood
 `,
 } as const;
 
+/** How each is put in use; also the example of its command. */
+const INSTALL: Record<keyof typeof SCRIPTS, string> = {
+  bash: 'fumehood completion bash > ~/.local/share/bash-completion/completions/fumehood',
+  zsh: 'fumehood completion zsh > ~/.zfunc/_fumehood',
+  fish: 'fumehood completion fish > ~/.config/fish/completions/fumehood.fish',
+};
+
 const script = (shell: keyof typeof SCRIPTS): Command => ({
   verb: shell,
   summary: `Print completion for ${shell}`,
+  example: INSTALL[shell],
   run: async (context) => {
     context.out.data(SCRIPTS[shell]);
     return undefined;
@@ -36,6 +44,7 @@ export const completion: readonly Command[] = [
   {
     verb: 'words',
     summary: 'Print what may follow the given words',
+    example: 'fumehood completion words -- sandbox st',
     hidden: true,
     rest: 'WORDS...',
     run: async (context) => {

@@ -36,6 +36,7 @@ export const config: readonly Command[] = [
   {
     verb: 'list',
     summary: 'Every key with its value and where that comes from',
+    example: 'fumehood config list',
     run: async (context) => {
       const { KEYS } = await import('#src/config/schema.ts');
       const { candidates } = await load(context);
@@ -56,6 +57,7 @@ export const config: readonly Command[] = [
   {
     verb: 'get',
     summary: 'The value of a key',
+    example: 'fumehood config get listen',
     args: [key],
     run: async (context) => {
       const { name, candidates, shown } = await entryOf(context);
@@ -67,6 +69,7 @@ export const config: readonly Command[] = [
   {
     verb: 'explain',
     summary: 'Which of the values that were given for a key wins, and why',
+    example: 'fumehood config explain sandbox.maxTtl',
     args: [key],
     run: async (context) => {
       const { name, candidates, help, variable, shown } = await entryOf(context);

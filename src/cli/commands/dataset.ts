@@ -29,6 +29,7 @@ export const dataset: readonly Command[] = [
   {
     verb: 'add',
     summary: 'Add a version of a data set from a file or a folder',
+    example: 'fumehood dataset add topics ./topics --tag public',
     args: [
       { name: 'NAME', help: 'its name' },
       { name: 'PATH', help: 'a file or a folder' },
@@ -36,13 +37,16 @@ export const dataset: readonly Command[] = [
     flags: [{ name: 'tag', value: 'TAG', many: true, help: 'what kind of data it holds, such as public or PII' }],
     run: async (context) => {
       const { addDataset } = await import('../upload-dataset.ts');
-      context.out.item(await addDataset(context, context.arg('NAME'), context.arg('PATH'), context.many('tag')));
+      const name = context.arg('NAME');
+      context.out.item(await addDataset(context, name, context.arg('PATH'), context.many('tag')));
+      context.out.next(`fumehood sandbox create --mount ${name}`);
       return undefined;
     },
   },
   {
     verb: 'list',
     summary: 'Data sets, each with its latest version',
+    example: 'fumehood dataset list',
     flags: pageFlags,
     run: (context) =>
       printList(context, at('datasets'), {}, [
@@ -50,13 +54,14 @@ export const dataset: readonly Command[] = [
         ['VERSION', 'version'],
         ['TAGS', 'tags'],
         ['FILES', 'fileCount'],
-        ['BYTES', 'sizeBytes'],
+        ['SIZE', 'sizeBytes'],
         ['DIGEST', 'digest'],
       ]),
   },
   {
     verb: 'get',
     summary: 'One version of a data set',
+    example: 'fumehood dataset get topics@1 --files',
     args: [reference],
     flags: [
       { name: 'versions', help: 'list all its versions instead' },
@@ -73,7 +78,7 @@ export const dataset: readonly Command[] = [
         const { name, version } = await versionOf(context);
         return printList(context, at('datasets', name, 'versions', version, 'files'), {}, [
           ['PATH', 'path'],
-          ['BYTES', 'sizeBytes'],
+          ['SIZE', 'sizeBytes'],
           ['DIGEST', 'digest'],
         ]);
       }
@@ -84,6 +89,7 @@ export const dataset: readonly Command[] = [
   {
     verb: 'tag',
     summary: 'Add tags to a version',
+    example: 'fumehood dataset tag topics@1 --tag internal',
     args: [reference],
     flags: [{ name: 'tag', value: 'TAG', many: true, required: true, help: 'a further tag' }],
     run: async (context) => {
@@ -98,6 +104,7 @@ export const dataset: readonly Command[] = [
   {
     verb: 'delete',
     summary: 'Delete a version of a data set',
+    example: 'fumehood dataset delete topics@1',
     args: [{ ...reference, name: 'NAME@VERSION', help: 'the version' }],
     run: async (context) => {
       const [name = '', version] = context.arg('NAME@VERSION').split('@');

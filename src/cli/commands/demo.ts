@@ -9,6 +9,7 @@ export const demo: readonly Command[] = [
   {
     verb: '',
     summary: 'Train, track, register and use a small GPT in sealed sandboxes',
+    example: 'fumehood demo --train-seconds 20',
     details: 'Uses a home of its own, asks nothing, and removes everything at the end.',
     flags: [
       { name: 'keep', help: 'leave it running' },

@@ -10,6 +10,7 @@ export const doctor: readonly Command[] = [
   {
     verb: '',
     summary: 'Check what this host can enforce, and how to mend what it cannot',
+    example: 'fumehood doctor',
     details: 'Needs no control plane. Ends with 0 when sandboxes can run here, else with 1.',
     run: async (context) => {
       const driver = await openDriver(context);

@@ -16,6 +16,7 @@ export const down: readonly Command[] = [
   {
     verb: '',
     summary: 'Delete every sandbox, prove that nothing of them remains, and stop the control plane',
+    example: 'fumehood down --dry-run',
     flags: [{ name: 'dry-run', help: 'say what would be done, and do nothing' }],
     run: async (context) => {
       const control = await findRunning(context);

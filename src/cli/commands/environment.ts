@@ -11,6 +11,7 @@ export const environment: readonly Command[] = [
   {
     verb: 'create',
     summary: 'Resolve packages to a lock and install it',
+    example: 'fumehood environment create lab --package numpy --package "pandas>=2"',
     details: 'Without packages, NAME is one of the definitions that ship: minimal, text-generation.',
     args: [{ name: 'NAME', help: 'its name' }],
     flags: [
@@ -31,12 +32,14 @@ export const environment: readonly Command[] = [
       });
       end('done');
       context.out.item(made);
+      context.out.next(`fumehood sandbox create --environment ${context.arg('NAME')}`);
       return undefined;
     },
   },
   {
     verb: 'list',
     summary: 'Environments by name',
+    example: 'fumehood environment list',
     flags: pageFlags,
     run: (context) =>
       printList(context, at('environments'), {}, [
@@ -49,6 +52,7 @@ export const environment: readonly Command[] = [
   {
     verb: 'get',
     summary: 'One environment with all its packages',
+    example: 'fumehood environment get lab',
     args: [name],
     run: async (context) => {
       context.out.item(await context.api.send('GET', at('environments', context.arg('NAME'))));
@@ -58,6 +62,7 @@ export const environment: readonly Command[] = [
   {
     verb: 'delete',
     summary: 'Remove an environment that no sandbox uses',
+    example: 'fumehood environment delete lab --dry-run',
     args: [name],
     flags: [{ name: 'dry-run', help: 'say what would be done, and do nothing' }],
     run: async (context) => {

@@ -7,6 +7,7 @@ export const lineage: readonly Command[] = [
   {
     verb: 'show',
     summary: 'The graph of what went into a thing and what came of it',
+    example: 'fumehood lineage show model:tiny-gpt/1 --up',
     args: [{ name: 'KIND:ID', help: 'such as run:0a1b, model:tiny-gpt/1, dataset:topics@1' }],
     flags: [
       { name: 'up', help: 'only what went into it' },

@@ -10,6 +10,7 @@ export const login: readonly Command[] = [
   {
     verb: '',
     summary: 'Keep the address and token of a control plane in a file that only you can read',
+    example: 'printf %s "$TOKEN" | fumehood login https://fumehood.example:3863',
     details: 'The token is asked for, or read from stdin.',
     args: [
       { name: 'URL', required: false, help: 'such as https://fumehood.example:3863; the local one when left out' },
@@ -36,6 +37,7 @@ export const logout: readonly Command[] = [
   {
     verb: '',
     summary: 'Forget the address and token that login kept',
+    example: 'fumehood logout',
     run: async (context) => {
       rmSync(loginFile(context.env), { force: true });
       context.out.text('forgotten', { loggedIn: false });

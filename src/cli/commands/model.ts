@@ -8,6 +8,7 @@ export const model: readonly Command[] = [
   {
     verb: 'list',
     summary: 'Registered models by name',
+    example: 'fumehood model list',
     flags: pageFlags,
     run: (context) =>
       printList(context, at('models'), {}, [
@@ -20,5 +21,12 @@ export const model: readonly Command[] = [
         ['UPDATED', 'updatedAt'],
       ]),
   },
-  getCommand('models', { name: 'NAME', live: 'model', help: 'NAME or NAME/VERSION' }, 'One model with its versions'),
+  getCommand(
+    'models',
+    { name: 'NAME', live: 'model', help: 'NAME or NAME/VERSION' },
+    {
+      summary: 'One model with its versions',
+      example: 'fumehood model get tiny-gpt/1',
+    },
+  ),
 ];

@@ -14,6 +14,7 @@ export const open: readonly Command[] = [
   {
     verb: '',
     summary: 'Print the address of a sandbox in the browser',
+    example: 'fumehood open first',
     args: [{ name: 'ID', live: 'sandbox', help: 'id or name of a sandbox' }],
     run: openSandbox,
   },

@@ -1,6 +1,6 @@
 import type { Query } from '../api-client.ts';
 import type { Context, Flag } from '../command.ts';
-import type { Column } from '../output.ts';
+import type { Column } from '../table.ts';
 
 /** The flags of every list. */
 export const pageFlags: readonly Flag[] = [

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { AppError } from '#kernel/errors.ts';
 import { at } from '../api-client.ts';
+import { cell } from '../cell.ts';
 import { body, type Command, type Context } from '../command.ts';
 import { numberOf } from '../numbers.ts';
-import { cell } from '../output.ts';
 import { pageFlags, printList } from './paging.ts';
 
 const name = { name: 'NAME', live: 'policy', help: 'name of a policy' } as const;
@@ -24,6 +24,7 @@ const offline: readonly Command[] = [
   {
     verb: 'check',
     summary: 'Check a policy: syntax, types, builtins, and what its tests cover; needs no server',
+    example: 'fumehood policy check gpu-limit.rego',
     args: [file],
     run: async (context) => {
       const { checkPolicy } = await import('#src/policies/check-policy.ts');
@@ -40,6 +41,7 @@ const offline: readonly Command[] = [
   {
     verb: 'test',
     summary: 'Run the tests of policies in a folder; needs no server',
+    example: 'fumehood policy test ./policies',
     args: [{ name: 'DIR', help: 'a folder with *.rego and *_test.rego' }],
     run: async (context) => {
       const { testPolicies } = await import('#src/policies/check-policy.ts');
@@ -56,6 +58,7 @@ export const policy: readonly Command[] = [
   {
     verb: 'apply',
     summary: 'Put a policy in force for kinds of resources, from the next decision on',
+    example: 'fumehood policy apply gpu-limit.rego --name gpu-limit --for gpu',
     args: [file],
     flags: [
       { name: 'name', value: 'NAME', required: true, help: 'its name' },
@@ -73,6 +76,7 @@ export const policy: readonly Command[] = [
   {
     verb: 'list',
     summary: 'The policies in force',
+    example: 'fumehood policy list',
     flags: pageFlags,
     run: (context) =>
       printList(context, at('policies'), {}, [
@@ -87,6 +91,7 @@ export const policy: readonly Command[] = [
   {
     verb: 'get',
     summary: 'One policy with its source',
+    example: 'fumehood policy get gpu-limit',
     args: [name],
     run: async (context) => {
       const found = await context.api.send<{ source?: string }>('GET', at('policies', context.arg('NAME')));
@@ -99,6 +104,7 @@ export const policy: readonly Command[] = [
   {
     verb: 'rollback',
     summary: 'Put the version before in force again',
+    example: 'fumehood policy rollback gpu-limit --to 1',
     args: [name],
     flags: [{ name: 'to', value: 'VERSION', help: 'an older version than the one before' }],
     run: async (context) => {
@@ -112,6 +118,7 @@ export const policy: readonly Command[] = [
   {
     verb: 'delete',
     summary: 'Take a policy out of force',
+    example: 'fumehood policy delete gpu-limit',
     args: [name],
     run: async (context) => {
       await context.confirm(`Take the policy "${context.arg('NAME')}" out of force?`);
@@ -122,6 +129,7 @@ export const policy: readonly Command[] = [
   {
     verb: 'explain',
     summary: 'Evaluate a decision again and show which conditions failed',
+    example: 'fumehood policy explain dec-1a2b',
     args: [{ name: 'DECISION-ID', help: 'from a refusal, or from the audit log' }],
     run: async (context) => {
       const explained = await context.api.send<Explanation>(

@@ -16,6 +16,7 @@ export const quota: readonly Command[] = [
   {
     verb: 'get',
     summary: 'What may be used, and what is',
+    example: 'fumehood quota get erin',
     args: [target],
     run: async (context) => {
       const who = targetOf(context.arg('TARGET'));
@@ -26,6 +27,7 @@ export const quota: readonly Command[] = [
   {
     verb: 'set',
     summary: 'Change what a user or a team may use',
+    example: 'fumehood quota set team:research --memory 64g --sandboxes 20',
     args: [{ ...target, required: true, help: 'NAME of a user, or team:NAME' }],
     flags: [
       { name: 'sandboxes', value: 'N', help: 'sandboxes at the same time' },

@@ -8,6 +8,7 @@ export const run: readonly Command[] = [
   {
     verb: 'list',
     summary: 'Tracked runs, newest first',
+    example: 'fumehood run list --filter "metrics.loss < 2"',
     flags: [
       { name: 'experiment', value: 'NAME', help: 'only those of an experiment' },
       { name: 'filter', value: 'TEXT', help: 'in the grammar of MLflow, such as "metrics.loss < 2"' },
@@ -15,7 +16,7 @@ export const run: readonly Command[] = [
     ],
     run: (context) =>
       printList(context, at('runs'), { experiment: context.text('experiment'), filter: context.text('filter') }, [
-        ['ID', 'id'],
+        ['ID', 'id', { keep: true }],
         ['NAME', 'name'],
         ['EXPERIMENT', 'experiment'],
         ['STATUS', 'status'],
@@ -23,5 +24,12 @@ export const run: readonly Command[] = [
         ['STARTED', 'startedAt'],
       ]),
   },
-  getCommand('runs', { name: 'ID', live: 'run', help: 'id of a run' }, 'One run: parameters, metrics, tags, labels'),
+  getCommand(
+    'runs',
+    { name: 'ID', live: 'run', help: 'id of a run' },
+    {
+      summary: 'One run: parameters, metrics, tags, labels',
+      example: 'fumehood run get 0a1b2c3d',
+    },
+  ),
 ];

@@ -1,7 +1,7 @@
 import { at } from '../api-client.ts';
 import { type Argument, body, type Command, type Context, type Flag } from '../command.ts';
 import { numberOf } from '../numbers.ts';
-import type { Column } from '../output.ts';
+import type { Column } from '../table.ts';
 import { pageFlags, printList } from './paging.ts';
 
 const id: Argument = { name: 'ID', live: 'sandbox', help: 'id of a sandbox, or the name of one of your own' };
@@ -9,12 +9,12 @@ const ids: Argument = { ...id, many: true };
 const dryRun: Flag = { name: 'dry-run', help: 'say what would be done, and do nothing' };
 
 const columns: readonly Column[] = [
-  ['ID', 'id'],
-  ['NAME', 'name'],
+  ['NAME', 'name', { keep: true }],
   ['STATE', 'state'],
-  ['OWNER', 'owner'],
-  ['LABELS', 'labels'],
   ['EXPIRES', 'expiresAt'],
+  ['LABELS', 'labels'],
+  ['OWNER', 'owner'],
+  ['ID', 'id', { keep: true }],
 ];
 const members = ['id', 'name', 'owner', 'state', 'reason', 'labels', 'purpose', 'runtime', 'createdAt', 'expiresAt'];
 
@@ -36,6 +36,7 @@ async function each(
 const create: Command = {
   verb: 'create',
   summary: 'Admit and start a sandbox; answers when it runs',
+  example: 'fumehood sandbox create --name first --memory 2g --ttl 1h --mount topics@1',
   flags: [
     { name: 'name', value: 'NAME', help: 'lower-case letters, digits, dashes' },
     { name: 'environment', value: 'NAME', live: 'environment', help: 'the Python environment in it' },
@@ -82,13 +83,14 @@ const create: Command = {
       image: image === undefined ? undefined : resolve(image),
     });
     const made = await context.api
-      .send<{ state: string }>('POST', at('sandboxes'), { body: request })
+      .send<{ name: string; state: string }>('POST', at('sandboxes'), { body: request })
       .catch((error) => {
         end('failed');
         throw error;
       });
     end(made.state);
     context.out.item(made, members);
+    context.out.next(`fumehood sandbox exec ${made.name} -- python3 --version`, `fumehood sandbox delete ${made.name}`);
     return undefined;
   },
 };
@@ -96,6 +98,7 @@ const create: Command = {
 const stop: Command = {
   verb: 'stop',
   summary: 'End every process of a sandbox; its workspace stays until it is deleted',
+  example: 'fumehood sandbox stop first',
   args: [ids],
   flags: [{ name: 'grace', value: 'MS', help: 'milliseconds between TERM and KILL' }],
   run: (context) => {
@@ -111,6 +114,7 @@ const stop: Command = {
 const remove: Command = {
   verb: 'delete',
   summary: 'End a sandbox and prove that nothing of it remains',
+  example: 'fumehood sandbox delete first --yes',
   args: [ids],
   flags: [dryRun],
   run: async (context) => {
@@ -139,6 +143,7 @@ const remove: Command = {
 const keepalive: Command = {
   verb: 'keepalive',
   summary: 'Count as work now; with --ttl, move the end',
+  example: 'fumehood sandbox keepalive first --ttl 1h',
   args: [ids],
   flags: [{ name: 'ttl', value: 'TIME', help: 'from now on, such as 1h' }],
   run: (context) =>
@@ -154,6 +159,7 @@ const look: readonly Command[] = [
   {
     verb: 'list',
     summary: 'Your sandboxes, newest first',
+    example: 'fumehood sandbox list',
     flags: [
       { name: 'all', help: 'deleted ones too' },
       { name: 'everybody', help: "everybody's, not only your own" },
@@ -167,26 +173,29 @@ const look: readonly Command[] = [
   {
     verb: 'get',
     summary: 'All about a sandbox',
+    example: 'fumehood sandbox get first',
     args: [ids],
     run: (context) => each(context, (one) => context.api.send('GET', at('sandboxes', one)), columns),
   },
   {
     verb: 'stats',
     summary: 'What a sandbox uses now',
+    example: 'fumehood sandbox stats first',
     args: [ids],
     run: (context) =>
       each(context, (one) => context.api.send('GET', at('sandboxes', one, 'stats')), [
-        ['ID', 'id'],
+        ['ID', 'id', { keep: true }],
         ['CPU s', 'cpuSeconds'],
         ['MEMORY', 'memoryBytes'],
         ['PIDS', 'pids'],
         ['DISK', 'diskBytes'],
-        ['IDLE ms', 'idleMs'],
+        ['IDLE', 'idleMs'],
       ]),
   },
   {
     verb: 'logs',
     summary: 'What happened to a sandbox',
+    example: 'fumehood sandbox logs first',
     args: [id],
     flags: pageFlags,
     run: (context) =>
@@ -208,6 +217,7 @@ const inside: readonly Command[] = [
   {
     verb: 'exec',
     summary: 'Run a command in a sandbox; its exit code is passed on',
+    example: 'fumehood sandbox exec first -- python3 train.py',
     details: 'Faults of Fumehood itself give 125, a command that cannot be run 126, one that is not there 127.',
     args: [id],
     flags: [...execFlags, { name: 'terminal', short: 't', help: 'give the command a terminal' }],
@@ -217,6 +227,7 @@ const inside: readonly Command[] = [
   {
     verb: 'run-python',
     summary: 'Run a Python file in the warm interpreter of a sandbox',
+    example: 'fumehood sandbox run-python first train.py',
     args: [id, { name: 'FILE', help: 'the file, or - for stdin' }],
     flags: execFlags,
     run: async (context) => (await import('../exec.ts')).runPython(context),
@@ -224,6 +235,7 @@ const inside: readonly Command[] = [
   {
     verb: 'cp',
     summary: 'Copy a file or a folder into or out of a sandbox',
+    example: 'fumehood sandbox cp train.py first:/workspace/',
     args: [
       { name: 'SRC', help: 'a path, or ID:PATH' },
       { name: 'DST', help: 'a path, or ID:PATH' },
@@ -233,6 +245,7 @@ const inside: readonly Command[] = [
   {
     verb: 'open',
     summary: 'Print the address of a sandbox in the browser',
+    example: 'fumehood sandbox open first',
     args: [id],
     run: async (context) => (await import('./open.ts')).openSandbox(context),
   },

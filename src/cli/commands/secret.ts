@@ -11,6 +11,7 @@ export const secret: readonly Command[] = [
   {
     verb: 'put',
     summary: 'Store a secret; the values come from stdin or a prompt, never from the command line',
+    example: 'printf %s "$PASSWORD" | fumehood secret put team/database password=-',
     args: [path, { name: 'KEY=-', many: true, help: 'a key; "-" stands for the value that is read' }],
     flags: [{ name: 'cas', value: 'VERSION', help: 'only when this is the present version (0: there is none)' }],
     run: async (context) => {
@@ -23,6 +24,7 @@ export const secret: readonly Command[] = [
   {
     verb: 'get',
     summary: 'Show a secret',
+    example: 'fumehood secret get team/database password',
     args: [path, { name: 'KEY', required: false, help: 'print only the value of this key' }],
     flags: [{ name: 'version', value: 'N', help: 'an older version' }],
     run: async (context) => {
@@ -43,6 +45,7 @@ export const secret: readonly Command[] = [
   {
     verb: 'list',
     summary: 'The paths below a path, never the values',
+    example: 'fumehood secret list team',
     args: [{ ...path, required: false }],
     run: async (context) => {
       const query = { prefix: context.arg('PATH') };
@@ -54,6 +57,7 @@ export const secret: readonly Command[] = [
   {
     verb: 'delete',
     summary: 'Delete the newest version of a secret; with --all, everything about it',
+    example: 'fumehood secret delete team/database --all',
     args: [path],
     flags: [{ name: 'all', help: 'all versions, for good' }],
     run: async (context) => {

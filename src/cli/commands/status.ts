@@ -7,6 +7,7 @@ export const status: readonly Command[] = [
   {
     verb: '',
     summary: 'Show whether and where the control plane runs',
+    example: 'fumehood status',
     run: async (context) => {
       const { url } = context.api.connection();
       try {

@@ -7,6 +7,7 @@ export const token: readonly Command[] = [
   {
     verb: 'create',
     summary: 'Make a further token of your own and print it, once',
+    example: 'fumehood token create --name ci --scope "sandbox.*" --until 30d',
     flags: [
       { name: 'name', value: 'TEXT', help: 'what it is for' },
       { name: 'scope', value: 'SCOPE', many: true, help: 'what it may do at most, such as sandbox.*' },
@@ -22,10 +23,11 @@ export const token: readonly Command[] = [
   {
     verb: 'list',
     summary: 'Your tokens: names, scopes and times, never the tokens',
+    example: 'fumehood token list',
     flags: [{ name: 'all', help: "everybody's" }, ...pageFlags],
     run: (context) =>
       printList(context, at('tokens'), { all: context.on('all') || undefined }, [
-        ['ID', 'id'],
+        ['ID', 'id', { keep: true }],
         ['USER', 'user'],
         ['NAME', 'name'],
         ['SCOPES', 'scopes'],
@@ -35,6 +37,7 @@ export const token: readonly Command[] = [
   {
     verb: 'revoke',
     summary: 'End a token at once',
+    example: 'fumehood token revoke tok-1a2b',
     args: [{ name: 'ID', live: 'token', help: 'id of a token' }],
     run: async (context) => {
       context.out.item(await context.api.send('DELETE', at('tokens', context.arg('ID'))));

@@ -9,6 +9,7 @@ export const up: readonly Command[] = [
   {
     verb: '',
     summary: 'Start the control plane',
+    example: 'fumehood up --detach',
     details:
       'In the foreground until it is interrupted, or with --detach in the background. Sandboxes outlive it; "down" ends them.',
     flags: [
@@ -65,6 +66,7 @@ async function startDetached(context: Context): Promise<undefined> {
     });
     end('healthy');
     context.out.item(control);
+    context.out.next('fumehood sandbox create --name first', 'fumehood status');
   } catch (error) {
     end('failed');
     throw error instanceof AppError

@@ -12,17 +12,21 @@ export const user: readonly Command[] = [
   {
     verb: 'create',
     summary: 'Add a user and print its first token, once',
+    example: 'fumehood user create erin --role engineer',
     args: [{ name: 'NAME', help: 'its name' }],
     flags: [{ ...role, required: true }, team],
     run: async (context) => {
       const request = body({ name: context.arg('NAME'), roles: context.many('role'), team: context.text('team') });
       context.out.item(await context.api.send('POST', at('users'), { body: request }));
+      const { url } = context.api.connection();
+      context.out.next(`fumehood login ${url}    # as ${context.arg('NAME')}, who is asked for that token`);
       return undefined;
     },
   },
   {
     verb: 'list',
     summary: 'Users by name',
+    example: 'fumehood user list',
     flags: pageFlags,
     run: (context) =>
       printList(context, at('users'), {}, [
@@ -36,6 +40,7 @@ export const user: readonly Command[] = [
   {
     verb: 'get',
     summary: 'One user',
+    example: 'fumehood user get erin',
     args: [name],
     run: async (context) => {
       context.out.item(await context.api.send('GET', at('users', context.arg('NAME'))));
@@ -45,6 +50,7 @@ export const user: readonly Command[] = [
   {
     verb: 'update',
     summary: 'Change roles or team of a user, disable or enable it',
+    example: 'fumehood user update erin --disable',
     args: [name],
     flags: [
       role,
@@ -62,6 +68,7 @@ export const user: readonly Command[] = [
   {
     verb: 'delete',
     summary: 'Delete a user and end its tokens',
+    example: 'fumehood user delete erin',
     args: [name],
     run: async (context) => {
       await context.confirm(`Delete the user "${context.arg('NAME')}"?`);
@@ -72,6 +79,7 @@ export const user: readonly Command[] = [
   {
     verb: 'whoami',
     summary: 'Whom your token stands for',
+    example: 'fumehood user whoami',
     run: async (context) => {
       context.out.item(await context.api.send('GET', at('whoami')));
       return undefined;
