@@ -263,7 +263,10 @@ describe('the audit log', () => {
   });
 
   it('answers nothing but unavailable when the log cannot be written', async () => {
-    const broken = createCommitter({ database, log: { append: async () => Promise.reject(new Error('disk full')) } });
+    const broken = createCommitter({
+      database,
+      log: { begin: async () => undefined, append: async () => Promise.reject(new Error('disk full')) },
+    });
     await assert.rejects(
       broken.commit(async (tx) => ({ entries: [draft(1)], answer: await tx.run(sql`insert into acts values (9)`) })),
       /Nothing was done/,

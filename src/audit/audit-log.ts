@@ -6,6 +6,7 @@ import {
   insertEntries,
   insertSubtrees,
   lockLog,
+  selectCheckpoint,
   selectLatestCheckpoint,
   selectSize,
 } from './audit-store.ts';
@@ -29,18 +30,22 @@ export async function openAuditLog(deps: { database: Database; signer: Signer; c
   return {
     size: () => frontier.size,
     onCommitted: (listener) => listeners.push(listener),
+    begin: lockLog,
     append: async (tx, drafts) => {
-      if (drafts.length === 0) return { commit: () => undefined, rollback: () => undefined };
-      await lockLog(tx);
+      if (drafts.length === 0) return { commit: () => undefined, wasCommitted: async () => true };
       // Another process may have moved the log, or a commit that seemed to fail may have been made after all.
       const base = (await selectSize(tx)) === frontier.size ? frontier : await loadVerified(tx, deps.signer);
-      const next = await write(tx, base, drafts, deps);
+      const { frontier: next, note } = await write(tx, base, drafts, deps);
       return {
         commit: () => {
           frontier = next;
           for (const listener of listeners) listener();
         },
-        rollback: () => undefined,
+        wasCommitted: () =>
+          deps.database.transaction(async (later) => {
+            await lockLog(later);
+            return (await selectCheckpoint(later, next.size)) === note;
+          }),
       };
     },
   };
@@ -51,7 +56,7 @@ async function write(
   base: Frontier,
   drafts: EntryDraft[],
   deps: { signer: Signer; clock: Clock },
-): Promise<Frontier> {
+): Promise<{ frontier: Frontier; note: string }> {
   let frontier = base;
   const subtrees: { level: number; position: number; hash: Buffer }[] = [];
   const entries = drafts.map((draft) => {
@@ -68,7 +73,7 @@ async function write(
   await insertSubtrees(tx, subtrees);
   const note = deps.signer.sign({ size: frontier.size, root: rootOf(frontier) });
   await insertCheckpoint(tx, { size: frontier.size, note, timeMs: deps.clock.nowMs() });
-  return frontier;
+  return { frontier, note };
 }
 
 async function loadVerified(reader: Reader, signer: Signer): Promise<Frontier> {

@@ -81,6 +81,11 @@ export async function selectLatestCheckpoint(reader: Reader): Promise<{ size: nu
   );
 }
 
+/** The checkpoint of a size. */
+export async function selectCheckpoint(reader: Reader, size: number): Promise<string | undefined> {
+  return (await reader.get<{ note: string }>(sql`select note from audit_checkpoints where size = ${size}`))?.note;
+}
+
 /** Checkpoints of sizes above `after`, smallest first. */
 export async function selectCheckpoints(
   reader: Reader,

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '#kernel/errors.ts';
 import type { Database, Tx } from '#kernel/sql.ts';
 import type { EntryDraft } from './entry.ts';
@@ -8,9 +9,19 @@ export type Outcome<T> = { entries: EntryDraft[]; answer?: T; fail?: unknown; on
 /** One act: runs inside a transaction, quickly and without waiting for anything but the database. */
 export type Act<T> = (tx: Tx) => Promise<Outcome<T>>;
 
-/** The part of the audit log that the committer drives: entries join the transaction, memory follows only a commit. */
+/** Entries that have joined a transaction. */
+export type Pending = {
+  /** The transaction was committed: memory follows. */
+  commit(): void;
+  /** Whether it was committed, looked up in the store once whoever held the log has let it go. Throws when the store does not tell. */
+  wasCommitted(): Promise<boolean>;
+};
+
+/** The part of the audit log that the committer drives. */
 export type Appender = {
-  append(tx: Tx, drafts: EntryDraft[]): Promise<{ commit(): void; rollback(): void }>;
+  /** Called before the acts run: no other process acts or appends until the transaction ends. */
+  begin(tx: Tx): Promise<void>;
+  append(tx: Tx, drafts: EntryDraft[]): Promise<Pending>;
 };
 
 export type Committer = {
@@ -22,10 +33,19 @@ export type Committer = {
 
 type Waiting = { act: Act<unknown>; resolve: (value: unknown) => void; reject: (reason: unknown) => void };
 
+type Deps = {
+  database: Database;
+  log: Appender;
+  /** How long a commit of unknown outcome is looked into before its acts are answered so. */
+  findOutWithinMs?: number;
+};
+
 const LARGEST_BATCH = 512;
+const FIND_OUT_WITHIN_MS = 15_000;
+const FIND_OUT_EVERY_MS = 250;
 
 /** Group commit: the acts that wait run each in a savepoint, their entries are appended, one commit makes all durable, then the answers go. */
-export function createCommitter(deps: { database: Database; log: Appender }): Committer {
+export function createCommitter(deps: Deps): Committer {
   const waiting: Waiting[] = [];
   let running: Promise<void> | undefined;
 
@@ -53,26 +73,56 @@ export function createCommitter(deps: { database: Database; log: Appender }): Co
   };
 }
 
-async function commitBatch(deps: { database: Database; log: Appender }, batch: Waiting[]): Promise<void> {
+async function commitBatch(deps: Deps, batch: Waiting[]): Promise<void> {
   const settle: (() => void)[] = [];
-  let pending: { commit(): void; rollback(): void } | undefined;
+  let pending: Pending | undefined;
   try {
     await deps.database.transaction(async (tx) => {
+      await deps.log.begin(tx);
       const entries: EntryDraft[] = [];
       for (const one of batch) settle.push(await runAct(tx, one, entries));
       pending = await deps.log.append(tx, entries);
     });
   } catch (error) {
-    pending?.rollback();
-    const failure = new AppError('unavailable', 'Nothing was done: the act and its audit entry could not be written.', {
-      cause: error,
-    });
-    for (const one of batch) one.reject(failure);
-    return;
+    const failure = await failureOf(error, pending, deps.findOutWithinMs ?? FIND_OUT_WITHIN_MS);
+    if (failure !== undefined) {
+      for (const one of batch) one.reject(failure);
+      return;
+    }
   }
   pending?.commit();
   for (const go of settle) go();
 }
+
+/** What to tell those whose acts were in a transaction that failed; undefined when it turns out that it was committed. */
+async function failureOf(
+  error: unknown,
+  pending: Pending | undefined,
+  withinMs: number,
+): Promise<AppError | undefined> {
+  const known = error instanceof AppError ? error : undefined;
+  if (known?.details.outcome !== 'unknown' || pending === undefined) return nothingDone(error);
+  const deadline = performance.now() + withinMs;
+  do {
+    try {
+      return (await pending.wasCommitted()) ? undefined : nothingDone(error);
+    } catch {
+      await sleep(FIND_OUT_EVERY_MS);
+    }
+  } while (performance.now() < deadline);
+  return known;
+}
+
+function nothingDone(cause: unknown): AppError {
+  const known = cause instanceof AppError ? cause : new AppError('unavailable', NOT_WRITTEN);
+  if (known.details.outcome === 'unknown')
+    return new AppError('unavailable', 'Nothing was done. The state store was lost before the commit was made.', {
+      cause,
+    });
+  return new AppError('unavailable', `Nothing was done. ${known.message}`, { details: { hint: known.hint }, cause });
+}
+
+const NOT_WRITTEN = 'The act and its audit entry could not be written.';
 
 async function runAct(tx: Tx, one: Waiting, entries: EntryDraft[]): Promise<() => void> {
   try {

@@ -1,11 +1,18 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, globSync, mkdirSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, globSync, mkdirSync, readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { AppError } from '#kernel/errors.ts';
 
-export type PrivatePostgres = { url: string; stop(): Promise<void> };
+export type PrivatePostgres = {
+  url: string;
+  /** The process that starts all others of the server. */
+  pid(): number;
+  stop(): Promise<void>;
+  /** Starts it again after a stop, with its data, on the same port. */
+  start(): Promise<void>;
+};
 
 /** Starts a PostgreSQL cluster of its own below `folder` on a free loopback port, as an unprivileged user; Debian's package is installed when there is none. */
 export async function startPostgres(options: {
@@ -45,9 +52,13 @@ export async function startPostgres(options: {
     '--locale=C.UTF-8',
   ]);
   const settings = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c max_connections=200`;
-  as(join(bin, 'pg_ctl'), ['-D', data, '-w', '-l', join(data, 'log'), '-o', settings, 'start']);
+  const start = (): void =>
+    as(join(bin, 'pg_ctl'), ['-D', data, '-w', '-l', join(data, 'log'), '-o', settings, 'start']);
+  start();
   return {
     url: `postgres://fumehood@127.0.0.1:${port}/postgres`,
+    pid: () => Number.parseInt(readFileSync(join(data, 'postmaster.pid'), 'utf8'), 10),
+    start: async () => start(),
     stop: async () => as(join(bin, 'pg_ctl'), ['-D', data, '-m', 'immediate', 'stop']),
   };
 }

@@ -40,6 +40,12 @@ export const PHASES = [
     postgres: true,
     timeoutMs: 900_000,
   },
+  {
+    name: 'faults',
+    title: 'full disks, moved clocks, lost stores, hung runtimes',
+    files: ['test/faults/**/*.test.ts'],
+    timeoutMs: 600_000,
+  },
   { name: 'e2e', title: 'end to end', files: ['test/e2e/**/*.test.ts'], timeoutMs: 1_200_000 },
 ] as const satisfies readonly Phase[];
 

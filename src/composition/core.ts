@@ -59,7 +59,9 @@ export async function openCore(options: { home: string; settings: Settings }): P
   const ids = randomIds;
   const log = createLog((line) => process.stderr.write(line), settings['log.level']);
   for (const folder of ['', 'keys', 'audit']) mkdirSync(join(home, folder), { recursive: true, mode: 0o700 });
-  const database = await openDatabase(settings['database.url'] ?? `sqlite:${join(home, 'state.db')}`);
+  const database = await openDatabase(settings['database.url'] ?? `sqlite:${join(home, 'state.db')}`, {
+    timeoutMs: settings['database.timeout'],
+  });
   const logIsEmpty = (await database.read(selectSize)) === 0;
   const origin = `fumehood.local/${createHash('sha256').update(home).digest('hex').slice(0, 16)}`;
   const signer = createSigner(origin, loadLogKey(join(home, 'keys', 'audit-log.pem'), { logIsEmpty }));

@@ -43,6 +43,7 @@ export const KEYS = {
     ...key(text.optional(), undefined, 'postgres://… instead of the SQLite file in the home'),
     secret: true as const,
   },
+  'database.timeout': key(milliseconds, '20s', 'longest wait for an answer of PostgreSQL'),
   'log.level': key(z.enum(['debug', 'info', 'warn', 'error']), 'info', 'least level that is logged'),
   'sandbox.driver': key(text, 'oci', 'which driver runs sandboxes'),
   'sandbox.defaults.memory': key(bytes, '2g', 'memory of a sandbox that asks for none'),

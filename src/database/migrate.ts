@@ -28,6 +28,8 @@ export function listMigrations(folder: string = FOLDER): Migration[] {
 export async function migrate(database: Database, folder: string = FOLDER): Promise<void> {
   const wanted = listMigrations(folder);
   await database.transaction(async (tx) => {
+    // Two first openings at once: the second waits here and then finds everything made.
+    if (tx.engine === 'postgres') await tx.all(rawSql('select pg_advisory_xact_lock(3863, 1)'));
     await tx.run(
       rawSql(
         'create table if not exists schema_migrations (version bigint primary key, name text not null, digest text not null)',

@@ -2,8 +2,8 @@ import type { Database } from '#kernel/sql.ts';
 import { migrate } from './migrate.ts';
 
 /** Opens the state store by URL (`sqlite:/path` or `postgres://…`) and brings it to this program's version. */
-export async function openDatabase(url: string): Promise<Database> {
-  const database = await connect(url);
+export async function openDatabase(url: string, options: { timeoutMs?: number } = {}): Promise<Database> {
+  const database = await connect(url, options);
   try {
     await migrate(database);
   } catch (error) {
@@ -13,7 +13,7 @@ export async function openDatabase(url: string): Promise<Database> {
   return database;
 }
 
-async function connect(url: string): Promise<Database> {
+async function connect(url: string, options: { timeoutMs?: number }): Promise<Database> {
   if (url.startsWith('sqlite:')) return (await import('./sqlite.ts')).openSqlite({ path: url.slice('sqlite:'.length) });
-  return (await import('./postgres.ts')).openPostgres({ url });
+  return (await import('./postgres.ts')).openPostgres({ url, ...options });
 }

@@ -1,18 +1,20 @@
 import pg from 'pg';
 import { AppError } from '#kernel/errors.ts';
 import { type Database, type Reader, type Row, renderSql, type Sql, type SqlValue, type Tx } from '#kernel/sql.ts';
+import { isLost, postgresFault, unknownOutcome } from './postgres-fault.ts';
 
 const INT8 = 20;
 const NUMERIC = 1700;
+const STATEMENT_MS = 20_000;
+/** The server ends a statement first, so that the connection can be used again. */
+const SERVER_LEAD = 0.8;
 
-/** Opens a PostgreSQL database by URL; BIGINT and NUMERIC come back as numbers. */
-export function openPostgres(options: { url: string; connections?: number }): Database {
-  const types = new pg.TypeOverrides();
-  types.setTypeParser(INT8, Number);
-  types.setTypeParser(NUMERIC, Number);
-  const pool = new pg.Pool({ connectionString: options.url, max: options.connections ?? 8, types });
-  // A connection that is lost while idle is simply replaced; the next statement reports what matters.
-  pool.on('error', () => undefined);
+/**
+ * Opens a PostgreSQL database by URL; BIGINT and NUMERIC come back as numbers. Nothing waits for the server without an end: neither a connection
+ * nor a statement takes longer than `timeoutMs`, and the server gives up a transaction whose client is silent.
+ */
+export function openPostgres(options: { url: string; connections?: number; timeoutMs?: number }): Database {
+  const pool = openPool(options.url, options.connections ?? 8, options.timeoutMs ?? STATEMENT_MS);
   let tail: Promise<unknown> = Promise.resolve();
   return {
     engine: 'postgres',
@@ -29,34 +31,66 @@ export function openPostgres(options: { url: string; connections?: number }): Da
   };
 }
 
-async function withClient<T>(pool: pg.Pool, body: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  let client: pg.PoolClient;
+function openPool(url: string, connections: number, timeoutMs: number): pg.Pool {
+  const types = new pg.TypeOverrides();
+  types.setTypeParser(INT8, Number);
+  types.setTypeParser(NUMERIC, Number);
+  const serverMs = Math.floor(timeoutMs * SERVER_LEAD);
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: connections,
+    types,
+    application_name: 'fumehood',
+    connectionTimeoutMillis: timeoutMs,
+    query_timeout: timeoutMs,
+    statement_timeout: serverMs,
+    lock_timeout: serverMs,
+    idle_in_transaction_session_timeout: timeoutMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+  });
+  // A connection that is lost while idle is simply replaced; the next statement reports what matters.
+  pool.on('error', () => undefined);
+  return pool;
+}
+
+/** A connection of the pool; `lost` once nothing more can be asked over it. */
+type Client = { query: pg.PoolClient['query']; lost: boolean };
+
+async function withClient<T>(pool: pg.Pool, body: (client: Client) => Promise<T>): Promise<T> {
+  let found: pg.PoolClient;
   try {
-    client = await pool.connect();
+    found = await pool.connect();
   } catch (error) {
-    throw new AppError('unavailable', 'The state store cannot be reached.', { cause: error });
+    throw postgresFault(error) ?? new AppError('unavailable', 'The state store cannot be reached.', { cause: error });
   }
-  let broken = false;
+  const client: Client = { query: found.query.bind(found) as pg.PoolClient['query'], lost: false };
   const onError = () => {
-    broken = true;
+    client.lost = true;
   };
-  client.on('error', onError);
+  found.on('error', onError);
   try {
     return await body(client);
   } finally {
-    client.off('error', onError);
-    client.release(broken);
+    found.release(client.lost);
+    if (!client.lost) found.off('error', onError);
   }
 }
 
-async function query<T extends Row>(client: pg.PoolClient, statement: Sql): Promise<pg.QueryResult<T>> {
-  const values: (SqlValue | Buffer)[] = statement.values.map((value) =>
-    value instanceof Uint8Array ? Buffer.from(value) : value,
-  );
-  return client.query<T>({ text: renderSql(statement, 'postgres'), values });
+async function query<T extends Row>(client: Client, statement: Sql | string): Promise<pg.QueryResult<T>> {
+  try {
+    if (typeof statement === 'string') return await client.query<T>(statement);
+    const values: (SqlValue | Buffer)[] = statement.values.map((value) =>
+      value instanceof Uint8Array ? Buffer.from(value) : value,
+    );
+    return await client.query<T>({ text: renderSql(statement, 'postgres'), values });
+  } catch (error) {
+    if (isLost(error)) client.lost = true;
+    throw postgresFault(error) ?? error;
+  }
 }
 
-function readerOf(client: pg.PoolClient): Reader {
+function readerOf(client: Client): Reader {
   return {
     engine: 'postgres',
     all: async <T extends Row>(statement: Sql) => (await query<T>(client, statement)).rows,
@@ -64,32 +98,45 @@ function readerOf(client: pg.PoolClient): Reader {
   };
 }
 
-function txOf(client: pg.PoolClient): Tx {
+function txOf(client: Client): Tx {
   return {
     ...readerOf(client),
     run: async (statement) => (await query(client, statement)).rowCount ?? 0,
     savepoint: async (body) => {
-      await client.query('savepoint act');
+      await query(client, 'savepoint act');
       try {
         const result = await body();
-        await client.query('release act');
+        await query(client, 'release act');
         return result;
       } catch (error) {
-        await client.query('rollback to act; release act');
+        if (!client.lost) await query(client, 'rollback to act; release act');
         throw error;
       }
     },
   };
 }
 
-async function transact<T>(client: pg.PoolClient, body: (tx: Tx) => Promise<T>): Promise<T> {
-  await client.query('begin');
+async function transact<T>(client: Client, body: (tx: Tx) => Promise<T>): Promise<T> {
   try {
+    await query(client, 'begin');
     const result = await body(txOf(client));
-    await client.query('commit');
+    await commit(client);
     return result;
   } catch (error) {
-    await client.query('rollback').catch(() => undefined);
+    // Without a connection the server rolls back by itself.
+    if (!client.lost) await query(client, 'rollback').catch(() => undefined);
     throw error;
   }
+}
+
+async function commit(client: Client): Promise<void> {
+  if (client.lost) throw new AppError('unavailable', 'The state store was lost before the commit.');
+  let done: pg.QueryResult;
+  try {
+    done = await query(client, 'commit');
+  } catch (error) {
+    throw client.lost ? unknownOutcome(error) : error;
+  }
+  // A transaction in which a statement failed ends in a rollback, and the server calls that a success.
+  if (done.command !== 'COMMIT') throw new AppError('unavailable', 'The state store rolled the transaction back.');
 }

@@ -1,19 +1,30 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { AppError } from '#kernel/errors.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Database, type Reader, type Row, renderSql, type Sql, type Tx } from '#kernel/sql.ts';
+import { asStoreFault, isBusy, isStoreFault, sqliteFault } from './sqlite-fault.ts';
+import { refuseTruncated, watchFile } from './sqlite-file.ts';
+
+/** How long a transaction waits for another process's lock; others are served meanwhile. */
+const LOCK_WAIT_MS = 5000;
+const LOCK_LOOK_MS = 25;
 
 /** Opens (or makes) an SQLite file: WAL, synchronous=FULL so that a commit is durable, LIKE case-sensitive as in PostgreSQL. */
-export function openSqlite(options: { path: string }): Database {
+export function openSqlite(options: { path: string; lockWaitMs?: number }): Database {
+  const inMemory = options.path === ':memory:';
+  if (!inMemory) refuseTruncated(options.path);
   const writer = connect(options.path);
-  const reader = options.path === ':memory:' ? writer : connect(options.path);
+  const reader = inMemory ? writer : connect(options.path);
+  const isSame = inMemory ? () => undefined : watchFile(options.path);
   const write = statementsOf(writer);
-  const tx: Tx = { engine: 'sqlite', ...write, savepoint: (body) => savepoint(writer, body) };
   const read: Reader = { engine: 'sqlite', ...statementsOf(reader) };
   let tail: Promise<unknown> = Promise.resolve();
   return {
     engine: 'sqlite',
     transaction: (body) => {
-      const result = tail.then(() => transact(writer, () => body(tx)));
+      const result = tail.then(async () => {
+        isSame();
+        return transact(writer, write, options.lockWaitMs ?? LOCK_WAIT_MS, body);
+      });
       tail = result.catch(() => undefined);
       return result;
     },
@@ -27,14 +38,25 @@ export function openSqlite(options: { path: string }): Database {
 }
 
 function connect(path: string): DatabaseSync {
-  const database = new DatabaseSync(path);
-  database.exec(`pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on;
-    pragma busy_timeout = 5000; pragma case_sensitive_like = on; pragma temp_store = memory; pragma cache_size = -32768;
-    pragma mmap_size = 268435456;`);
-  return database;
+  return asStoreFault(() => {
+    const database = new DatabaseSync(path);
+    try {
+      // Waiting for a lock inside SQLite would hold up everything else, so that is for the opening alone.
+      database.exec(`pragma busy_timeout = ${LOCK_WAIT_MS};
+        pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on;
+        pragma case_sensitive_like = on; pragma temp_store = memory; pragma cache_size = -32768;
+        pragma mmap_size = 268435456; pragma busy_timeout = ${LOCK_LOOK_MS};`);
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+    return database;
+  });
 }
 
-function statementsOf(database: DatabaseSync): Omit<Tx, 'engine' | 'savepoint'> {
+type Statements = Omit<Tx, 'engine' | 'savepoint'>;
+
+function statementsOf(database: DatabaseSync): Statements {
   const prepared = new Map<string, StatementSync>();
   const prepare = (statement: Sql): StatementSync => {
     const text = renderSql(statement, 'sqlite');
@@ -47,21 +69,26 @@ function statementsOf(database: DatabaseSync): Omit<Tx, 'engine' | 'savepoint'> 
     return found;
   };
   return {
-    all: async <T extends Row>(statement: Sql) => prepare(statement).all(...statement.values) as T[],
-    get: async <T extends Row>(statement: Sql) => prepare(statement).get(...statement.values) as T | undefined,
-    run: async (statement: Sql) => Number(prepare(statement).run(...statement.values).changes),
+    all: async <T extends Row>(statement: Sql) =>
+      asStoreFault(() => prepare(statement).all(...statement.values) as T[]),
+    get: async <T extends Row>(statement: Sql) =>
+      asStoreFault(() => prepare(statement).get(...statement.values) as T | undefined),
+    run: async (statement: Sql) => asStoreFault(() => Number(prepare(statement).run(...statement.values).changes)),
   };
 }
 
-async function transact<T>(database: DatabaseSync, body: () => Promise<T>): Promise<T> {
+async function transact<T>(
+  database: DatabaseSync,
+  statements: Statements,
+  lockWaitMs: number,
+  body: (tx: Tx) => Promise<T>,
+): Promise<T> {
+  await begin(database, lockWaitMs);
   try {
-    database.exec('begin immediate');
-  } catch (error) {
-    throw new AppError('unavailable', 'The state store cannot be written now.', { cause: error });
-  }
-  try {
-    const result = await body();
-    database.exec('commit');
+    const tx = wholeOrNothing(database, statements);
+    const result = await body(tx);
+    tx.refuseFailed();
+    asStoreFault(() => database.exec('commit'));
     return result;
   } catch (error) {
     if (database.isTransaction) database.exec('rollback');
@@ -69,15 +96,56 @@ async function transact<T>(database: DatabaseSync, body: () => Promise<T>): Prom
   }
 }
 
-/** Savepoints nest: the name is reused, SQLite releases and rolls back to the innermost of that name. */
-async function savepoint<T>(database: DatabaseSync, body: () => Promise<T>): Promise<T> {
-  database.exec('savepoint act');
-  try {
-    const result = await body();
-    database.exec('release act');
-    return result;
-  } catch (error) {
-    if (database.isTransaction) database.exec('rollback to act; release act');
-    throw error;
+async function begin(database: DatabaseSync, lockWaitMs: number): Promise<void> {
+  const deadline = performance.now() + lockWaitMs;
+  for (;;) {
+    try {
+      database.exec('begin immediate');
+      return;
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > deadline) throw sqliteFault(error) ?? error;
+    }
+    await sleep(LOCK_LOOK_MS);
   }
+}
+
+/**
+ * A transaction that a fault of the store ends as a whole. SQLite may have rolled it back by itself then (lang_transaction.html 3.1), and what
+ * followed would be committed statement by statement, without an entry in the audit log.
+ */
+function wholeOrNothing(database: DatabaseSync, statements: Statements): Tx & { refuseFailed(): void } {
+  let failed: unknown;
+  const refuseFailed = (): void => {
+    if (failed !== undefined) throw failed;
+    if (!database.isTransaction) throw new Error('the transaction is over');
+  };
+  const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
+    refuseFailed();
+    try {
+      return await work();
+    } catch (error) {
+      if (isStoreFault(error) || !database.isTransaction) failed ??= error;
+      throw error;
+    }
+  };
+  const exec = (text: string): Promise<void> => guarded(async () => asStoreFault(() => database.exec(text)));
+  return {
+    engine: 'sqlite',
+    refuseFailed,
+    all: (statement) => guarded(() => statements.all(statement)),
+    get: (statement) => guarded(() => statements.get(statement)),
+    run: (statement) => guarded(() => statements.run(statement)),
+    // Savepoints nest: the name is reused, SQLite releases and rolls back to the innermost of that name.
+    savepoint: async (body) => {
+      await exec('savepoint act');
+      try {
+        const result = await body();
+        await exec('release act');
+        return result;
+      } catch (error) {
+        if (failed === undefined) await exec('rollback to act; release act');
+        throw error;
+      }
+    },
+  };
 }

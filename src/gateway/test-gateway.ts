@@ -63,9 +63,10 @@ export async function openTestGateway(url?: string): Promise<TestGateway> {
   const policy: TestGateway['policy'] = { allows: () => true };
   const lineage = createLineageRecorder({ clock, activeRunOf: async () => undefined });
   const log = {
+    begin: async () => undefined,
     append: async (_tx: unknown, drafts: EntryDraft[]) => {
       entries.push(...drafts);
-      return { commit: () => undefined, rollback: () => undefined };
+      return { commit: () => undefined, wasCommitted: async () => true };
     },
   };
   const committer = createCommitter({ database, log });

@@ -24,9 +24,10 @@ export async function startApi(options: { routes?: Route[]; webSocketRoutes?: We
       committer: createCommitter({
         database,
         log: {
+          begin: async () => undefined,
           append: async (_tx, drafts) => {
             entries.push(...drafts);
-            return { commit: () => undefined, rollback: () => undefined };
+            return { commit: () => undefined, wasCommitted: async () => true };
           },
         },
       }),

@@ -58,9 +58,10 @@ export async function openGovernance(url?: string) {
     committer: createCommitter({
       database,
       log: {
+        begin: async () => undefined,
         append: async (_tx, drafts) => {
           entries.push(...drafts);
-          return { commit: () => undefined, rollback: () => undefined };
+          return { commit: () => undefined, wasCommitted: async () => true };
         },
       },
     }),
