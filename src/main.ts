@@ -11,8 +11,10 @@ import { createBuildSandboxes } from '#src/composition/build-sandbox.ts';
 import { type Core, openCore } from '#src/composition/core.ts';
 import { type Data, openData } from '#src/composition/data.ts';
 import { type Doors, openDoors } from '#src/composition/doors.ts';
+import { metricsRoute } from '#src/composition/metrics-route.ts';
 import { createDriver, keepSandboxes, openSandboxes } from '#src/composition/sandboxes.ts';
 import { statusRoutes } from '#src/composition/status-routes.ts';
+import { collectState, openAnswers } from '#src/composition/telemetry.ts';
 import type { Config } from '#src/config/load-config.ts';
 import { datasetRoutes } from '#src/datasets/dataset-routes.ts';
 import { selectTagsOfName } from '#src/datasets/dataset-store.ts';
@@ -38,6 +40,9 @@ import { sandboxRoutes } from '#src/sandboxes/sandbox-routes.ts';
 import { isEnvironmentUsed } from '#src/sandboxes/sandbox-store.ts';
 import { sandboxFileRoutes, sandboxStreamRoutes } from '#src/sandboxes/sandbox-stream-routes.ts';
 import { secretRoutes } from '#src/secrets/secret-routes.ts';
+import { observeDriver } from '#src/telemetry/observe-driver.ts';
+import { NO_SANDBOX_TRACES, openSandboxTraces } from '#src/telemetry/sandbox-traces.ts';
+import { createRequestWatch } from '#src/telemetry/watch-requests.ts';
 import { ensureDefaultExperiment, selectExperiment } from '#src/tracking/experiment-store.ts';
 import { runRoutes } from '#src/tracking/run-routes.ts';
 import { quotaRoutes } from '#src/usage/quota-routes.ts';
@@ -52,7 +57,7 @@ const LAST_USED_EVERY_MS = 60_000;
 /** Starts the control plane of a home; everything that does not fit stops the start with its reason. */
 export async function startControlPlane(config: Config): Promise<ControlPlane> {
   const { home, settings } = config;
-  const core = await openCore({ home, settings });
+  const core = await openCore({ home, settings, env: process.env, version: VERSION });
   const { gateway, database, clock, ids, log } = core;
   const data = await openData(core, { uv: uvPath(), uvCacheDir: uvCacheDir(), pythonVersion: pythonVersion() });
   const authenticator = createAuthenticator({ database, clock });
@@ -60,10 +65,14 @@ export async function startControlPlane(config: Config): Promise<ControlPlane> {
   await makeDefaultExperiment(core);
   const live = createLiveSandboxes();
   const { authenticateToken } = authenticator;
-  const doors = openDoors(core, data, { live, authenticateToken, version: VERSION });
+  const { metrics, tracer } = core.telemetry;
+  const traces = tracer === undefined ? NO_SANDBOX_TRACES : await openSandboxTraces(core);
+  const watch = createRequestWatch({ log, metrics, tracer, traceOf: traces.of });
+  const doors = openDoors(core, data, { live, authenticateToken, version: VERSION, watch });
   // A way out that was allowed to a sandbox without this label is decided anew.
   core.onLabelled(doors.egress.closeTunnels);
-  const driver = createDriver(core);
+  const driver = observeDriver(createDriver(core), { metrics, tracer, traces });
+  collectState(core, driver, VERSION);
   driver.onConnection(doors.listeners.acceptSandbox);
   const sandboxes = await openSandboxes(core, data, {
     driver,
@@ -76,6 +85,7 @@ export async function startControlPlane(config: Config): Promise<ControlPlane> {
     routes: [
       ...routesOf(core, data, sandboxes, authenticator),
       ...statusRoutes({ core, live, driver, places, version: VERSION }),
+      metricsRoute(metrics),
     ],
     webSocketRoutes: sandboxStreamRoutes(sandboxes),
     gateway,
@@ -86,6 +96,8 @@ export async function startControlPlane(config: Config): Promise<ControlPlane> {
     ids,
     log,
     version: VERSION,
+    open: openAnswers(core, driver),
+    watch,
   });
   Object.assign(places, await listen(api, doors, config));
   const timers = startTimers(core, data, authenticator);

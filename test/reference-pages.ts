@@ -8,6 +8,8 @@ import { SYS_ROUTES } from '#src/doors/vault/sys-routes.ts';
 import { TOKEN_ROUTES } from '#src/doors/vault/token-routes.ts';
 import type { DoorRoute } from '#src/gateway/door.ts';
 import { DOOR_LIMITS } from '#src/gateway/door-server.ts';
+import type { MetricSpec } from '#src/telemetry/instrument.ts';
+import { METRICS } from '#src/telemetry/metrics.ts';
 import { LIMITS } from '#src/tracking/run.ts';
 
 const GENERATED = '<!-- Made from the code by "FUMEHOOD_UPDATE_REFERENCE=1 node --test test/docs.test.ts". -->\n';
@@ -73,9 +75,28 @@ ${rows.join('\n')}
 `;
 }
 
+function metrics(): string {
+  const rows = Object.entries<MetricSpec>(METRICS).map(
+    ([name, { type, labels, help }]) =>
+      `| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(', ')} | ${cell(help)} |`,
+  );
+  return `${GENERATED}
+# Metrics
+
+\`GET /metrics\` gives them in the Prometheus text format to whoever policy lets do \`metrics.read\`; [how to scrape them](../how-to/monitor.md).
+Times are in seconds, sizes in bytes. No user, run or sandbox is ever a label; a histogram has \`_bucket\`, \`_sum\` and \`_count\`.
+Counters start at zero with the control plane; those of crossings count what is durable in the audit log.
+
+| metric | type | labels | what it counts |
+|---|---|---|---|
+${rows.join('\n')}
+`;
+}
+
 /** Path below `docs/` to content. */
 export const referencePages = (): Record<string, string> => ({
   'reference/configuration.md': configuration(),
   'reference/doors.md': doors(),
   'reference/errors.md': errors(),
+  'reference/metrics.md': metrics(),
 });

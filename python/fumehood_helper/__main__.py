@@ -56,6 +56,7 @@ def serve(channel, message):
 
 
 OPERATIONS = {
+    "ping": lambda channel, message: True,
     "network": network.make,
     "listen": network.listen,
     "release_network": network.release,

@@ -33,11 +33,15 @@ export type Committer = {
 
 type Waiting = { act: Act<unknown>; resolve: (value: unknown) => void; reject: (reason: unknown) => void };
 
+/** How one group commit went. */
+export type Batch = { acts: number; durationMs: number; ok: boolean };
+
 type Deps = {
   database: Database;
   log: Appender;
   /** How long a commit of unknown outcome is looked into before its acts are answered so. */
   findOutWithinMs?: number;
+  onBatch?: (batch: Batch) => void;
 };
 
 const LARGEST_BATCH = 512;
@@ -52,7 +56,9 @@ export function createCommitter(deps: Deps): Committer {
   const work = async (): Promise<void> => {
     while (waiting.length > 0) {
       const batch = waiting.splice(0, LARGEST_BATCH);
-      await commitBatch(deps, batch);
+      const startedMs = performance.now();
+      const ok = await commitBatch(deps, batch);
+      deps.onBatch?.({ acts: batch.length, durationMs: performance.now() - startedMs, ok });
     }
     running = undefined;
   };
@@ -73,7 +79,8 @@ export function createCommitter(deps: Deps): Committer {
   };
 }
 
-async function commitBatch(deps: Deps, batch: Waiting[]): Promise<void> {
+/** False when nothing of the batch could be written. */
+async function commitBatch(deps: Deps, batch: Waiting[]): Promise<boolean> {
   const settle: (() => void)[] = [];
   let pending: Pending | undefined;
   try {
@@ -87,11 +94,12 @@ async function commitBatch(deps: Deps, batch: Waiting[]): Promise<void> {
     const failure = await failureOf(error, pending, deps.findOutWithinMs ?? FIND_OUT_WITHIN_MS);
     if (failure !== undefined) {
       for (const one of batch) one.reject(failure);
-      return;
+      return false;
     }
   }
   pending?.commit();
   for (const go of settle) go();
+  return true;
 }
 
 /** What to tell those whose acts were in a transaction that failed; undefined when it turns out that it was committed. */

@@ -13,6 +13,8 @@ export type TilePublisher = {
   notify(): void;
   /** Publishes what is not yet there; resolves when the folder shows the newest checkpoint. */
   flush(): Promise<void>;
+  /** How many entries the folder shows, and since when (ms) something that it does not show waits; undefined: nothing does. */
+  state(): { published: number; waitingSinceMs: number | undefined };
   close(): Promise<void>;
 };
 
@@ -27,9 +29,17 @@ export function createTilePublisher(deps: {
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
   let published: number | undefined;
+  let waitingSinceMs: number | undefined;
   const publish = async (): Promise<void> => {
-    published ??= await publishedSize(deps.folder);
-    published = await publishTo(deps, deps.folder, published);
+    const sinceMs = waitingSinceMs;
+    waitingSinceMs = undefined;
+    try {
+      published ??= await publishedSize(deps.folder);
+      published = await publishTo(deps, deps.folder, published);
+    } catch (error) {
+      waitingSinceMs = sinceMs;
+      throw error;
+    }
   };
   const flush = (): Promise<void> => {
     clearTimeout(timer);
@@ -39,7 +49,9 @@ export function createTilePublisher(deps: {
   };
   return {
     flush,
+    state: () => ({ published: published ?? 0, waitingSinceMs }),
     notify: () => {
+      waitingSinceMs ??= Date.now();
       timer ??= setTimeout(() => {
         flush().catch((error) => deps.log('error', 'the tiles of the audit log could not be written', { error }));
       }, deps.delayMs ?? PUBLISH_WITHIN_MS);

@@ -2,6 +2,7 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage, type 
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { AppError, ERROR_CODES, type ErrorCode } from '#kernel/errors.ts';
+import { formatTraceparent, newContext, parseTraceparent } from '#src/telemetry/traceparent.ts';
 import type { Connection } from './connection.ts';
 
 export type Query = Record<string, string | number | boolean | string[] | undefined>;
@@ -23,13 +24,21 @@ export type Api = {
   download(path: string, options?: { query?: Query }): Promise<Readable>;
   /** Where and as whom this speaks. */
   connection(): Connection;
+  /** Headers that every request of this call carries: its trace. */
+  readonly trace: Record<string, string>;
 };
 
 /** Joins a path out of segments, each encoded. */
 export const at = (...segments: string[]): string => `/api/v1/${segments.map(encodeURIComponent).join('/')}`;
 
+/** One call of the command line is one trace, or a part of the one that `TRACEPARENT` names. */
+const traceOf = (env: NodeJS.ProcessEnv): Record<string, string> => ({
+  traceparent: formatTraceparent(newContext(parseTraceparent(env.TRACEPARENT))),
+});
+
 /** The REST client; the connection is looked up at the first request. */
-export function createApi(find: () => Connection): Api {
+export function createApi(find: () => Connection, env: NodeJS.ProcessEnv = {}): Api {
+  const trace = traceOf(env);
   let found: Connection | undefined;
   const connection = (): Connection => {
     found ??= find();
@@ -42,7 +51,7 @@ export function createApi(find: () => Connection): Api {
   ) => {
     const { url, token } = connection();
     const target = new URL(url + path + queryText(options.query));
-    const headers: Record<string, string> = { accept: 'application/json' };
+    const headers: Record<string, string> = { accept: 'application/json', ...trace };
     if (token !== undefined) headers.authorization = `Bearer ${token}`;
     if (options.content !== undefined) headers['content-type'] = options.type ?? 'application/octet-stream';
     if (typeof options.content === 'string') headers['content-length'] = String(Buffer.byteLength(options.content));
@@ -52,6 +61,7 @@ export function createApi(find: () => Connection): Api {
   };
   return {
     connection,
+    trace,
     send: async (method, path, { query, body } = {}) => {
       const content = body === undefined ? undefined : JSON.stringify(body);
       return parse(await open(method, path, withDefined({ query, content, type: 'application/json' })));

@@ -5,9 +5,8 @@ import { WebSocket } from 'ws';
 import { AppError } from '#kernel/errors.ts';
 import type { ExecResult } from '#src/drivers/driver.ts';
 import { type ExecChannel, openChannel } from '#src/http/exec-stream.ts';
-import { at } from './api-client.ts';
+import { type Api, at } from './api-client.ts';
 import { body, type Context } from './command.ts';
-import type { Connection } from './connection.ts';
 import { durationOf } from './numbers.ts';
 import { rawTerminal, terminalSize } from './raw-terminal.ts';
 
@@ -75,7 +74,7 @@ async function stream(
     for (const back of undo.splice(0)) back();
   };
   try {
-    const { socket, opened } = await connect(context.api.connection(), path);
+    const { socket, opened } = await connect(context.api, path);
     channel = opened;
     undo.push(forwardSignals(channel));
     if (raw) undo.push(rawTerminal(context.stdin, channel));
@@ -100,8 +99,9 @@ function faultCode(thrown: unknown): number {
   return thrown.details.fault === 'not-found' ? NOT_THERE : CANNOT_RUN;
 }
 
-async function connect({ url, token }: Connection, path: string): Promise<{ socket: WebSocket; opened: ExecChannel }> {
-  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+async function connect(api: Api, path: string): Promise<{ socket: WebSocket; opened: ExecChannel }> {
+  const { url, token } = api.connection();
+  const headers = { ...api.trace, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) };
   const socket = new WebSocket(url.replace(/^http/, 'ws') + path, { headers, perMessageDeflate: false });
   const opened = openChannel(socket);
   await new Promise<void>((resolve, reject) => {

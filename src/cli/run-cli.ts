@@ -48,7 +48,7 @@ function contextOf(parsed: Words, out: Context['out'], host: NodeJS.Process): Co
     env,
     home,
     stdin,
-    api: createApi(() => findConnection(home, env)),
+    api: createApi(() => findConnection(home, env), env),
     confirm: (question) => confirm(question, asking),
     secret: (prompt) => readSecret(prompt, asking),
   };

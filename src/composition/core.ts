@@ -6,7 +6,7 @@ import { type Clock, systemClock } from '#kernel/clock.ts';
 import { type Ids, randomIds } from '#kernel/ids.ts';
 import { openKeyFile } from '#kernel/key-file.ts';
 import type { KeyProvider } from '#kernel/key-provider.ts';
-import { createLog, type Log } from '#kernel/log.ts';
+import type { Log } from '#kernel/log.ts';
 import type { Database } from '#kernel/sql.ts';
 import { approvalsInForce } from '#src/approvals/approval-store.ts';
 import { type AuditLog, openAuditLog } from '#src/audit/audit-log.ts';
@@ -25,9 +25,12 @@ import { createDecider } from '#src/policies/decide.ts';
 import { openPolicies } from '#src/policies/open-policies.ts';
 import type { PolicyRegistry } from '#src/policies/policy-registry.ts';
 import { anySecretValue } from '#src/secrets/secret-store.ts';
+import { countBatch, countEntries, timeDecisions } from '#src/telemetry/count-entries.ts';
+import { createGatewayTracing } from '#src/telemetry/trace-gateway.ts';
 import { activeRunOf } from '#src/tracking/active-run-store.ts';
 import { QUOTA_DEFAULTS, type QuotaDefaults } from '#src/usage/quota.ts';
 import { createQuotas, type Quotas } from '#src/usage/reserve-quota.ts';
+import { openTelemetry, type Telemetry } from './telemetry.ts';
 
 export type Core = {
   home: string;
@@ -35,6 +38,7 @@ export type Core = {
   clock: Clock;
   ids: Ids;
   log: Log;
+  telemetry: Telemetry;
   database: Database;
   keys: KeyProvider;
   auditLog: AuditLog;
@@ -53,11 +57,17 @@ export type Core = {
 };
 
 /** Opens the core of a home. Everything in it fails closed: a key, a log or a store that does not fit stops the start. */
-export async function openCore(options: { home: string; settings: Settings }): Promise<Core> {
+export async function openCore(options: {
+  home: string;
+  settings: Settings;
+  env: NodeJS.ProcessEnv;
+  version: string;
+}): Promise<Core> {
   const { home, settings } = options;
   const clock = systemClock;
   const ids = randomIds;
-  const log = createLog((line) => process.stderr.write(line), settings['log.level']);
+  const telemetry = await openTelemetry(settings, options.env, options.version);
+  const { log, metrics } = telemetry;
   for (const folder of ['', 'keys', 'audit']) mkdirSync(join(home, folder), { recursive: true, mode: 0o700 });
   const database = await openDatabase(settings['database.url'] ?? `sqlite:${join(home, 'state.db')}`, {
     timeoutMs: settings['database.timeout'],
@@ -74,20 +84,31 @@ export async function openCore(options: { home: string; settings: Settings }): P
   const tiles = createTilePublisher({ database, folder: join(home, 'audit'), publicKey: signer.publicKey, log });
   auditLog.onCommitted(tiles.notify);
   tiles.notify();
-  const committer = createCommitter({ database, log: auditLog });
+  const committer = createCommitter({
+    database,
+    log: countEntries(auditLog, metrics),
+    onBatch: (batch) => countBatch(metrics, batch),
+  });
   const registry = await openPolicies({ database, clock });
   const quotaDefaults = quotaDefaultsOf(settings);
   const quotas = createQuotas({ defaults: quotaDefaults });
   const labelled: ((sandboxId: string) => void)[] = [];
   const lineage = tellingLabels(createLineageRecorder({ clock, activeRunOf }), labelled);
-  const decider = createDecider({ registry, clock, ids, approvalsInForce, usageOf: quotas.usageOf });
-  const { gateway, crossings } = watchCrossings(createGateway({ database, committer, decider, lineage, clock }));
+  const tracing = telemetry.tracer === undefined ? undefined : createGatewayTracing(telemetry.tracer);
+  const timed = timeDecisions(
+    createDecider({ registry, clock, ids, approvalsInForce, usageOf: quotas.usageOf }),
+    metrics,
+  );
+  const decider = tracing?.decider(timed) ?? timed;
+  const plain = createGateway({ database, committer, decider, lineage, clock });
+  const { gateway, crossings } = watchCrossings(tracing?.gateway(plain) ?? plain);
   return {
     home,
     settings,
     clock,
     ids,
     log,
+    telemetry,
     database,
     keys,
     auditLog,
@@ -105,6 +126,7 @@ export async function openCore(options: { home: string; settings: Settings }): P
       await committer.drain();
       await tiles.close();
       await database.close();
+      await telemetry.close();
     },
   };
 }

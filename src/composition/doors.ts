@@ -9,6 +9,7 @@ import { createEgressDoor, type EgressDoor } from '#src/gateway/egress/egress-do
 import { createIdentify } from '#src/gateway/identify.ts';
 import { createListeners, type Listeners } from '#src/gateway/listeners.ts';
 import type { LiveSandboxes } from '#src/sandboxes/live-sandboxes.ts';
+import type { WatchRequest } from '#src/telemetry/watch-requests.ts';
 import { resolveVersionSource } from '#src/tracking/version-source.ts';
 import type { Core } from './core.ts';
 import { type Data, installationId } from './data.ts';
@@ -23,7 +24,12 @@ const LONGEST_KEY_MS = 12 * 3_600_000;
 export function openDoors(
   core: Core,
   data: Data,
-  deps: { live: LiveSandboxes; authenticateToken: (token: string | undefined) => Promise<Identity>; version: string },
+  deps: {
+    live: LiveSandboxes;
+    authenticateToken: (token: string | undefined) => Promise<Identity>;
+    version: string;
+    watch: WatchRequest;
+  },
 ): Doors {
   const { gateway, database, clock, ids, log, settings, home } = core;
   const { live } = deps;
@@ -76,7 +82,7 @@ export function openDoors(
     egress,
   ];
   return {
-    listeners: createListeners({ doors, isServed: (id) => live.get(id) !== undefined, log, ids }),
+    listeners: createListeners({ doors, isServed: (id) => live.get(id) !== undefined, log, ids, watch: deps.watch }),
     egress,
     ports: DOOR_PORTS,
   };

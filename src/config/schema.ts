@@ -45,6 +45,17 @@ export const KEYS = {
   },
   'database.timeout': key(milliseconds, '20s', 'longest wait for an answer of PostgreSQL'),
   'log.level': key(z.enum(['debug', 'info', 'warn', 'error']), 'info', 'least level that is logged'),
+  'log.format': key(
+    z.enum(['json', 'text']).optional(),
+    undefined,
+    'form of a line of the log; text on a terminal and json elsewhere when unset',
+  ),
+  'metrics.public': key(yesNo, false, 'serve /metrics to whoever reaches the API, without a token'),
+  'otlp.endpoint': key(
+    z.url({ protocol: /^https?$/ }).optional(),
+    undefined,
+    'OTLP/HTTP collector for traces and logs, such as http://127.0.0.1:4318; OTEL_EXPORTER_OTLP_ENDPOINT when unset',
+  ),
   'sandbox.driver': key(text, 'oci', 'which driver runs sandboxes'),
   'sandbox.defaults.memory': key(bytes, '2g', 'memory of a sandbox that asks for none'),
   'sandbox.defaults.cpus': key(cores, 1, 'cores'),

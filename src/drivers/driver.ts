@@ -73,6 +73,8 @@ export type StartOptions = {
   imageDir?: string;
   /** Doors to open inside the network namespace: door id to TCP port on 127.0.0.1. */
   doors: Record<string, number>;
+  /** Called as each part of the start has ended, with its name: one of a few words of the driver's own. */
+  onPhase?: (phase: string) => void;
 };
 
 /** What the control plane persists of a started sandbox: JSON, versioned, only the driver reads `data`. */
@@ -167,9 +169,14 @@ export type LeftOver = {
   what: string;
 };
 
+/** How the driver itself is: what it keeps ready, by pool, and whether the processes that it needs beside it answer. */
+export type Vitals = { pools: Record<string, number>; helpers: boolean };
+
 export interface Driver {
   readonly id: string;
   probe(): Promise<Probe>;
+  /** Left out by a driver that has neither pools nor processes beside it. */
+  vitals?(): Promise<Vitals>;
   /** Starts the sandbox, agent answering, doors open; idempotent by sandbox id. Throws AppError('capability_missing') for what it cannot enforce. */
   start(options: StartOptions): Promise<Handle>;
   /** Makes a sandbox that outlived the control plane usable again: doors reopened, agent found. Throws when it is gone. */

@@ -3,7 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Duplex } from 'node:stream';
 import type { Ids } from '#kernel/ids.ts';
 import type { Log } from '#kernel/log.ts';
-import type { Door, Peer } from './door.ts';
+import type { WatchRequest } from '#src/telemetry/watch-requests.ts';
+import type { Door, Exchange, Peer } from './door.ts';
 import { ListShim } from './list-shim.ts';
 
 export type DoorLimits = {
@@ -24,7 +25,14 @@ export const DOOR_LIMITS: DoorLimits = {
   keepAliveTimeoutMs: 75_000,
 };
 
-export type DoorServerDeps = { door: Door; log: Log; ids: Ids; limits?: Partial<DoorLimits> };
+export type DoorServerDeps = {
+  door: Door;
+  log: Log;
+  ids: Ids;
+  limits?: Partial<DoorLimits>;
+  /** Sees every request from its head to its end. */
+  watch?: WatchRequest;
+};
 
 export type DoorServer = {
   /** Serves one connection for this peer until either side closes it. */
@@ -65,8 +73,12 @@ export function createDoorServer(deps: DoorServerDeps): DoorServer {
       response.setHeader('connection', 'close');
       return answer(response, 413, 'too_large', `The body is larger than ${door.maxBodyBytes} bytes.`, requestId);
     }
+    const exchange: Exchange = { request, response, peer, requestId };
+    const watched = deps.watch?.(arrivalOf(door, exchange));
+    response.once('close', () => watched?.end({ status: response.statusCode, route: exchange.route }));
+    const handle = (): Promise<void> => door.handle(exchange);
     serveSafely(
-      () => door.handle({ request, response, peer, requestId }),
+      () => (watched === undefined ? handle() : watched.within(handle)),
       (error) => {
         fail(requestId, error);
         if (response.headersSent) response.destroy();
@@ -84,8 +96,11 @@ export function createDoorServer(deps: DoorServerDeps): DoorServer {
       return endRaw(socket, '405 Method Not Allowed', requestId);
     }
     const { connect } = door;
+    const watched = deps.watch?.(arrivalOf(door, { request, peer, requestId }));
+    socket.once('close', () => watched?.end({ status: 200, route: 'CONNECT' }));
+    const handle = (): Promise<void> => connect({ request, socket, head, peer, requestId });
     serveSafely(
-      () => connect({ request, socket, head, peer, requestId }),
+      () => (watched === undefined ? handle() : watched.within(handle)),
       (error) => {
         fail(requestId, error);
         socket.destroy();
@@ -117,6 +132,13 @@ const CLIENT_ERRORS: Record<string, string> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };
+
+const arrivalOf = (door: Door, { request, peer, requestId }: Pick<Exchange, 'request' | 'peer' | 'requestId'>) => ({
+  door: door.id,
+  request,
+  requestId,
+  ...(peer.kind === 'sandbox' ? { sandboxId: peer.sandboxId } : {}),
+});
 
 /** Runs a handler; whatever it throws, now or later, goes to `onError`. */
 function serveSafely(handle: () => Promise<void>, onError: (error: unknown) => void): void {

@@ -6,7 +6,14 @@ import type { Duplex } from 'node:stream';
 export type Peer = { kind: 'sandbox'; sandboxId: string } | { kind: 'external' };
 
 /** One request on a door. */
-export type Exchange = { request: IncomingMessage; response: ServerResponse; peer: Peer; requestId: string };
+export type Exchange = {
+  request: IncomingMessage;
+  response: ServerResponse;
+  peer: Peer;
+  requestId: string;
+  /** The door says which row of its table serves the request, for log and metrics. */
+  route?: string;
+};
 
 /** One row of a door's table: no row, no access. `path` uses `:name` for a segment and a last `*name` for the rest. */
 export type DoorRoute = { method: string; path: string; action: string };

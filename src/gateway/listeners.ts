@@ -4,6 +4,7 @@ import { AppError } from '#kernel/errors.ts';
 import type { Ids } from '#kernel/ids.ts';
 import type { Log } from '#kernel/log.ts';
 import type { DoorConnection } from '#src/drivers/driver.ts';
+import type { WatchRequest } from '#src/telemetry/watch-requests.ts';
 import type { Door } from './door.ts';
 import { createDoorServer, type DoorLimits, type DoorServer } from './door-server.ts';
 
@@ -14,6 +15,7 @@ export type ListenersDeps = {
   log: Log;
   ids: Ids;
   limits?: Partial<DoorLimits>;
+  watch?: WatchRequest;
   /** Open connections of one sandbox, over all doors. */
   maxConnectionsPerSandbox?: number;
   /** Open connections of one external address. */
@@ -34,8 +36,9 @@ export type Listeners = {
 export function createListeners(deps: ListenersDeps): Listeners {
   const servers = new Map<string, DoorServer>();
   for (const door of deps.doors) {
-    const { log, ids, limits } = deps;
-    servers.set(door.id, createDoorServer({ door, log, ids, ...(limits === undefined ? {} : { limits }) }));
+    const { log, ids, limits, watch } = deps;
+    const some = { ...(limits === undefined ? {} : { limits }), ...(watch === undefined ? {} : { watch }) };
+    servers.set(door.id, createDoorServer({ door, log, ids, ...some }));
   }
   const connections = new Map<string, Set<Socket>>();
   const external: { server: Server; sockets: Set<Socket> }[] = [];

@@ -6,10 +6,11 @@ import { AppError, toAppError } from '#kernel/errors.ts';
 import type { Ids } from '#kernel/ids.ts';
 import type { Log } from '#kernel/log.ts';
 import type { Gateway, Identity } from '#src/gateway/crossing.ts';
+import type { WatchRequest } from '#src/telemetry/watch-requests.ts';
 import { type ExecChannel, openChannel } from './exec-stream.ts';
 import { parsePart, queryObject } from './parse-request.ts';
 import { problemOf } from './problem.ts';
-import { bearerOf, refusing, requestIdOf } from './request-context.ts';
+import { bearerOf, DOOR, refusing, requestIdOf } from './request-context.ts';
 import { guardRequest } from './request-guard.ts';
 import { createRouter } from './router.ts';
 import { crossOf } from './serve-request.ts';
@@ -26,6 +27,7 @@ type UpgradeDeps = {
   authenticate: (bearer: string | undefined) => Promise<Identity>;
   ids: Ids;
   log: Log;
+  watch?: WatchRequest;
 };
 
 /** Serves the routes that become streams: refused with problem+json before the upgrade, with an `error` frame after it. */
@@ -90,12 +92,19 @@ export function createUpgrade(deps: UpgradeDeps) {
       guard: { hosts: readonly string[]; tls: boolean },
     ): Promise<void> => {
       const requestId = requestIdOf(request, deps.ids);
+      const watched = deps.watch?.({ door: DOOR, request, requestId });
+      const seen: { status: number; route: string | undefined } = { status: 101, route: undefined };
+      socket.once('close', () => watched?.end(seen));
       socket.on('error', () => socket.destroy());
+      const within = (work: () => Promise<void>): Promise<void> =>
+        watched === undefined ? work() : watched.within(work);
       try {
         guardRequest(request, guard);
         const arrived = await arrive(request, requestId);
-        sockets.handleUpgrade(request, socket, head, (open) => void run(open, arrived, requestId));
+        seen.route = arrived.route.path;
+        sockets.handleUpgrade(request, socket, head, (open) => void within(() => run(open, arrived, requestId)));
       } catch (thrown) {
+        seen.status = toAppError(thrown).status;
         const error = toAppError(thrown);
         if (error.code === 'internal') deps.log('error', 'upgrade failed', { requestId, error: error.cause ?? error });
         refuseUpgrade(socket, error, requestId);

@@ -8,10 +8,11 @@ import type { Ids } from '#kernel/ids.ts';
 import type { Log } from '#kernel/log.ts';
 import type { Database } from '#kernel/sql.ts';
 import type { Gateway, Identity } from '#src/gateway/crossing.ts';
+import type { WatchRequest } from '#src/telemetry/watch-requests.ts';
 import { createIdempotency } from './idempotency.ts';
 import { openApiOf } from './openapi.ts';
 import { sendProblem } from './problem.ts';
-import { bearerOf, refusing, requestIdOf } from './request-context.ts';
+import { bearerOf, DOOR, refusing, requestIdOf } from './request-context.ts';
 import { guardRequest, requireSafeListener } from './request-guard.ts';
 import type { Route } from './route.ts';
 import { createRouter } from './router.ts';
@@ -33,7 +34,13 @@ export type ApiDeps = {
   ids: Ids;
   log: Log;
   version: string;
+  /** What is answered without a token, by path. */
+  open?: Readonly<Record<string, () => Promise<OpenAnswer>>>;
+  /** Sees every request and every stream from its head to its end. */
+  watch?: WatchRequest;
 };
+
+export type OpenAnswer = { status: number; type: string; body: string };
 
 export type ListenOptions = {
   host: string;
@@ -123,9 +130,18 @@ function createHandler(
   const idempotency = createIdempotency(deps);
   let document: string | undefined;
 
-  const serve = async (request: IncomingMessage, response: ServerResponse, requestId: string): Promise<void> => {
+  type Seen = { route: string | undefined };
+  const serve = async (
+    request: IncomingMessage,
+    response: ServerResponse,
+    requestId: string,
+    seen: Seen,
+  ): Promise<void> => {
     const url = new URL(request.url ?? '/', 'http://fumehood.invalid');
     const method = request.method ?? 'GET';
+    if (method === 'GET' && OPEN_PATHS.has(url.pathname)) seen.route = url.pathname;
+    const open = method === 'GET' ? deps.open?.[url.pathname] : undefined;
+    if (open !== undefined) return sendOpen(response, await open());
     if (method === 'GET' && url.pathname === '/healthz') return json(response, { status: 'ok', version: deps.version });
     if (method === 'GET' && url.pathname === '/api/v1/openapi.json') {
       document ??= JSON.stringify(openApiOf(deps));
@@ -145,6 +161,7 @@ function createHandler(
       const error = new AppError('method_not_allowed', `${url.pathname} takes ${match.allowed.join(', ')}.`);
       return refuse(error, 'api.route', identity);
     }
+    seen.route = match.row.path;
     const arrived = { request, response, url, route: match.row, pathParams: match.params, identity, requestId };
     await serveRequest({ gateway: deps.gateway, crossings: deps.crossings, idempotency, refuse }, arrived);
   };
@@ -155,9 +172,13 @@ function createHandler(
     response.setHeader('cache-control', 'no-store');
     response.setHeader('x-content-type-options', 'nosniff');
     const unfollow = deps.crossings.follow(requestId);
+    const seen: Seen = { route: undefined };
+    const watched = deps.watch?.({ door: DOOR, request, requestId });
+    response.once('close', () => watched?.end({ status: response.statusCode, route: seen.route }));
+    const work = (): Promise<void> => serve(request, response, requestId, seen);
     try {
       guardRequest(request, guard);
-      await serve(request, response, requestId);
+      await (watched === undefined ? work() : watched.within(work));
     } catch (thrown) {
       const error = toAppError(thrown);
       if (error.code === 'internal')
@@ -170,6 +191,14 @@ function createHandler(
       unfollow();
     }
   };
+}
+
+/** What has no row in the table of routes. */
+const OPEN_PATHS: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/api/v1/openapi.json']);
+
+function sendOpen(response: ServerResponse, { status, type, body }: OpenAnswer): void {
+  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) });
+  response.end(body);
 }
 
 function json(response: ServerResponse, value: unknown): void {

@@ -84,6 +84,7 @@ async function serve(
   const { request, response, requestId } = exchange;
   const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
   const match = table.find(request.method ?? '', path);
+  if ('route' in match) exchange.route = match.route.path;
   if ('route' in match && match.route.open === true) {
     const caller = { identity: NOBODY, door: DOOR, requestId };
     return answer(match.route, {

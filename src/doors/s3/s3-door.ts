@@ -53,6 +53,7 @@ async function serve(deps: S3DoorDeps, exchange: Exchange, known: Known): Promis
   known.identity = identity;
   const route = chooseRoute(S3_ROUTES, request);
   known.route = route;
+  exchange.route = route.path;
   if (readOnly && !route.reads) throw wireError('AccessDenied', 'This access key may only read.');
   const call: Call = {
     objects: deps.objects,

@@ -65,6 +65,7 @@ async function serve(deps: VaultDoorDeps, services: VaultServices, exchange: Exc
   try {
     const { segments, query } = splitTarget(request.url ?? '/');
     const match = matchRoute(ROUTES, query.get('list') === 'true' && method === 'GET' ? 'LIST' : method, segments);
+    if ('route' in match) exchange.route = match.route.path;
     if ('route' in match && match.route.open === true) return await match.route.serve(services, openCall(exchange));
     const token = tokenOf(request);
     const known = await whoAsks(deps, services.tokens, peer, token);

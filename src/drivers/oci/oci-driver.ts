@@ -15,6 +15,7 @@ import type {
   StartOptions,
   Stats,
   Status,
+  Vitals,
 } from '../driver.ts';
 import { configPath, extraTargets, ociConfig } from './bundle.ts';
 import { isFrozen, readCgroup, removeCgroup } from './cgroups.ts';
@@ -78,6 +79,7 @@ function createOciDriver(deps: DriverDeps): Driver {
   return {
     id: 'oci',
     probe,
+    vitals: () => vitals(parts),
     start: (options) => start(parts, options),
     recover: (handle) => recover(parts, handle),
     inspect: async (handle) => inspect(parts, handle),
@@ -106,6 +108,14 @@ function createOciDriver(deps: DriverDeps): Driver {
   };
 }
 
+async function vitals({ helper, networks, workspaces }: Parts): Promise<Vitals> {
+  const helpers = await helper.ask('ping', {}).then(
+    () => true,
+    () => false,
+  );
+  return { pools: { networks: networks.ready().length, workspaces: workspaces.ready().length }, helpers };
+}
+
 function makeFolders(paths: Paths): void {
   mkdirSync('/run/fumehood', { recursive: true, mode: 0o711 });
   mkdirSync(paths.runDir, { recursive: true, mode: 0o711 });
@@ -130,6 +140,7 @@ async function start(parts: Parts, options: StartOptions): Promise<Handle> {
     await destroyClaimed(parts, options.sandboxId, known);
   }
   const { network, workspace } = await takeBoth(parts, options);
+  options.onPhase?.('claim');
   const claim: Claim = {
     firstId: workspace.firstId,
     network: network.path,
@@ -154,6 +165,7 @@ async function start(parts: Parts, options: StartOptions): Promise<Handle> {
       ownRoot: false,
     });
     writeFileSync(configPath(own.bundle), JSON.stringify(config), { mode: 0o600 });
+    options.onPhase?.('bundle');
     await parts.runtime.run({
       runtime: options.runtime,
       sandboxId: options.sandboxId,
@@ -162,8 +174,10 @@ async function start(parts: Parts, options: StartOptions): Promise<Handle> {
       pidFile: own.pidFile,
       log: own.log,
     });
+    options.onPhase?.('runtime');
     const pid = parts.runtime.pidOf(own.pidFile);
     await Promise.all([greetAgent(dialPath(own.socket)), parts.helper.ask('limit', { pid, limits: USER_LIMITS })]);
+    options.onPhase?.('agent');
     return handleOf(parts, options.sandboxId, claim);
   } catch (error) {
     await destroyClaimed(parts, options.sandboxId, claim);

@@ -87,8 +87,10 @@ async function serveConnect(
   }
 }
 
-async function serveHttp(parts: Parts, { request: incoming, response, peer, requestId }: Exchange): Promise<void> {
+async function serveHttp(parts: Parts, exchange: Exchange): Promise<void> {
   const { deps } = parts;
+  const { request: incoming, response, peer, requestId } = exchange;
+  exchange.route = 'http://';
   try {
     let path = '/';
     const parse = (): Target => {
