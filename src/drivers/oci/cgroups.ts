@@ -1,8 +1,12 @@
 /** Readings and leftovers of a sandbox's cgroup, on version 1 (a folder a controller) and version 2 (one folder). */
-import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const ROOT = '/sys/fs/cgroup';
+
+const SOCKET_LIMIT = 'memory.kmem.tcp.limit_in_bytes';
+/** Of a sandbox's memory. */
+const SOCKET_SHARE = 4;
 
 export type CgroupVersion = 1 | 2;
 
@@ -26,6 +30,22 @@ export function swapIsBounded(): boolean {
 
 export const swapIsAccounted = (): boolean =>
   cgroupVersion() === 2 || existsSync(join(ROOT, 'memory/memory.memsw.limit_in_bytes'));
+
+/**
+ * How the kernel counts what waits in the sockets of a control group: as its memory (version 2), apart and only under a limit of its own
+ * (version 1), or not at all (booted with cgroup.memory=nosocket).
+ */
+export function socketMemoryIs(): 'counted' | 'apart' | 'unbounded' {
+  if (/(^|[\s,=])nosocket\b/.test(readFileSync('/proc/cmdline', 'utf8'))) return 'unbounded';
+  if (cgroupVersion() === 2) return 'counted';
+  return existsSync(join(ROOT, 'memory', SOCKET_LIMIT)) ? 'apart' : 'unbounded';
+}
+
+/** Bounds what waits in a cgroup's sockets where the kernel counts that apart; runtimes no longer set it. Throws when it cannot be set. */
+export function limitSocketMemory(name: string, memoryBytes: number): void {
+  if (socketMemoryIs() === 'apart')
+    writeFileSync(join(ROOT, 'memory', name, SOCKET_LIMIT), String(Math.floor(memoryBytes / SOCKET_SHARE)));
+}
 
 const number = (path: string): number => {
   try {

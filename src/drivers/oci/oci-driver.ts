@@ -18,7 +18,7 @@ import type {
   Vitals,
 } from '../driver.ts';
 import { configPath, extraTargets, ociConfig } from './bundle.ts';
-import { isFrozen, readCgroup, removeCgroup } from './cgroups.ts';
+import { isFrozen, limitSocketMemory, readCgroup, removeCgroup } from './cgroups.ts';
 import { createHelper, type Helper } from './helper-client.ts';
 import { createIdRanges, type IdRanges } from './id-ranges.ts';
 import {
@@ -175,6 +175,7 @@ async function start(parts: Parts, options: StartOptions): Promise<Handle> {
       log: own.log,
     });
     options.onPhase?.('runtime');
+    limitSocketMemory(`${paths.cgroupParent}/${options.sandboxId}`, options.memoryBytes);
     const pid = parts.runtime.pidOf(own.pidFile);
     await Promise.all([greetAgent(dialPath(own.socket)), parts.helper.ask('limit', { pid, limits: USER_LIMITS })]);
     options.onPhase?.('agent');

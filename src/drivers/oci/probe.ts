@@ -4,7 +4,7 @@ import { accessSync, constants, existsSync, readdirSync, readFileSync, statfsSyn
 import { release } from 'node:os';
 import { formatBytes } from '#kernel/quantities.ts';
 import type { Capability, Check, Probe } from '../driver.ts';
-import { cgroupControllers, cgroupVersion, swapIsBounded } from './cgroups.ts';
+import { cgroupControllers, cgroupVersion, socketMemoryIs, swapIsBounded } from './cgroups.ts';
 import type { Paths } from './paths.ts';
 import { sandboxesWithInotify } from './user-limits.ts';
 
@@ -70,7 +70,7 @@ function capabilitiesOf(ok: (id: string) => boolean): Capability[] {
     ['network-seal', ['root', 'namespace-net']],
     ['user-namespace', ['namespace-user']],
     ['seccomp', ['seccomp']],
-    ['memory', ['cgroup-memory', 'swap']],
+    ['memory', ['cgroup-memory', 'swap', 'sockets']],
     ['cpu', ['cgroup-cpu']],
     ['pids', ['cgroup-pids']],
     ['disk', ['loop', 'mkfs']],
@@ -165,6 +165,15 @@ function cgroupChecks(): Finding[] {
       found: swapIsBounded() ? 'counted, or there is none' : 'swap is on and not counted',
       consequence: 'A sandbox could use more memory than its limit, so it is refused.',
       fix: 'swapoff -a, or boot with swapaccount=1',
+      required: true,
+    },
+    {
+      id: 'sockets',
+      title: 'What waits in sockets counts as memory',
+      state: socketMemoryIs() === 'unbounded' ? 'missing' : 'ok',
+      found: { counted: 'counted', apart: 'under a limit of its own', unbounded: 'not counted' }[socketMemoryIs()],
+      consequence: 'A sandbox could use more memory than its limit, so it is refused.',
+      fix: 'boot without cgroup.memory=nosocket',
       required: true,
     },
   ];

@@ -51,7 +51,11 @@ const ENOSYS = 38;
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET and NEWTIME (which shares its bit with the exit signal's mask). */
 const NAMESPACE_FLAGS = 0x7e020000;
 const TIOCSTI = 0x5412;
-const ADDRESS_FAMILIES = { unix: 1, inet: 2, inet6: 10 };
+const UNIX = 1;
+/** Of the Internet's protocols TCP and UDP alone: others (multipath TCP, SCTP, UDP-Lite) are code of the kernel that no client here needs. */
+const INTERNET = { families: [2, 10], types: [1, 2], protocols: [0, 6, 17] };
+/** Bits of a socket's type; the upper ones are flags. */
+const TYPE_MASK = 0xf;
 /** Netlink, for its routing protocol alone: clients list interfaces with it; to change them they lack the right in the namespace's owner. */
 const NETLINK = { family: 16, route: 0 };
 /** PER_LINUX, PER_LINUX with 32-bit addresses as old allocators ask, and the query; none that turns address randomisation off. */
@@ -72,6 +76,17 @@ const differentBits = (request: number): Argument[] =>
     return { index: 1, value: mask, valueTwo: isSet ? 0 : mask, op: 'SCMP_CMP_MASKED_EQ' };
   });
 
+const internetSockets = (): Argument[][] =>
+  INTERNET.families.flatMap((family) =>
+    INTERNET.types.flatMap((type) =>
+      INTERNET.protocols.map((protocol): Argument[] => [
+        { index: 0, value: family, op: 'SCMP_CMP_EQ' },
+        { index: 1, value: TYPE_MASK, valueTwo: type, op: 'SCMP_CMP_MASKED_EQ' },
+        { index: 2, value: protocol, op: 'SCMP_CMP_EQ' },
+      ]),
+    ),
+  );
+
 /** The profile for this machine's architecture. */
 export function seccompProfile(architecture: 'x64' | 'arm64'): SeccompProfile {
   const equals = (value: number): Argument[] => [{ index: 0, value, op: 'SCMP_CMP_EQ' }];
@@ -81,8 +96,8 @@ export function seccompProfile(architecture: 'x64' | 'arm64'): SeccompProfile {
     architectures: [architecture === 'x64' ? 'SCMP_ARCH_X86_64' : 'SCMP_ARCH_AARCH64'],
     syscalls: [
       allow([FILES, PROCESSES, MEMORY, NETWORK, IPC_AND_TIME].flatMap(words)),
-      ...Object.values(ADDRESS_FAMILIES).map((family) => allow(['socket'], equals(family))),
-      allow(['socketpair'], equals(ADDRESS_FAMILIES.unix)),
+      allow(['socket', 'socketpair'], equals(UNIX)),
+      ...internetSockets().map((args) => allow(['socket'], args)),
       allow(
         ['socket'],
         [
