@@ -25,6 +25,7 @@ export async function openArena(options: { runtime?: string } = {}): Promise<Are
   const world = await openSealedWorld(options);
   try {
     const [attacker, neighbour] = await Promise.all([world.start('attacker'), world.start('neighbour')]);
+    world.env.NEIGHBOUR_PID = String((neighbour.data as { pid: number }).pid);
     await listenIn(world, neighbour);
     const unsealed = createPrivilegedContainers(`${world.folder}/unsealed`, controlPrefix(world.folder));
     const parts = { world, attacker, neighbour, unsealed };
@@ -110,13 +111,19 @@ export const networkOf = (handle: Handle): string => (handle.data as { claim: { 
 async function listenIn(world: SealedWorld, neighbour: Handle): Promise<void> {
   const session = await world.driver.session(neighbour);
   const source = `
-import socket, threading
+import os, socket, threading
 def serve(server):
     server.listen()
     while True:
         sock, _ = server.accept()
-        sock.sendall(b"here\\n")
+        if server.family == socket.AF_UNIX:
+            socket.send_fds(sock, [b"take"], [folder])
+        else:
+            sock.sendall(b"here\\n")
         sock.close()
+with open("/workspace/mark", "w") as file:
+    file.write(${JSON.stringify(world.env.NEIGHBOUR_MARK)})
+folder = os.open("/workspace", os.O_RDONLY)
 tcp = socket.socket(socket.AF_INET6); tcp.bind(("::", ${NEIGHBOUR_PORT}))
 unix = socket.socket(socket.AF_UNIX); unix.bind("\\0${NEIGHBOUR_SOCKET}")
 threading.Thread(target=serve, args=(unix,)).start()

@@ -20,12 +20,14 @@ _X64 = {"mount": 165, "umount2": 166, "pivot_root": 155, "chroot": 161, "ptrace"
         "delete_module": 176, "kexec_load": 246, "reboot": 169, "settimeofday": 164, "swapon": 167, "swapoff": 168, "unshare": 272, "setns": 308, "clone": 56,
         "add_key": 248, "keyctl": 250, "name_to_handle_at": 303, "open_by_handle_at": 304, "process_vm_readv": 310, "perf_event_open": 298, "bpf": 321,
         "userfaultfd": 323, "execveat": 322, "memfd_create": 319, "capset": 126, "syslog": 103, "acct": 163, "quotactl": 179, "sethostname": 170, "kcmp": 312,
-        "fanotify_init": 300, "mbind": 237, "socketpair": 53, "io_setup": 206, "setresuid": 117}
+        "fanotify_init": 300, "mbind": 237, "socketpair": 53, "io_setup": 206, "setresuid": 117, "request_key": 249,
+        "kexec_file_load": 320, "clock_settime": 227, "adjtimex": 159, "iopl": 172, "modify_ldt": 154, "process_vm_writev": 311, "move_pages": 279}
 _ARM64 = {"mount": 40, "umount2": 39, "pivot_root": 41, "chroot": 51, "ptrace": 117, "personality": 92, "init_module": 105, "finit_module": 273,
           "delete_module": 106, "kexec_load": 104, "reboot": 142, "settimeofday": 170, "swapon": 224, "swapoff": 225, "unshare": 97, "setns": 268, "clone": 220,
           "add_key": 217, "keyctl": 219, "name_to_handle_at": 264, "open_by_handle_at": 265, "process_vm_readv": 270, "perf_event_open": 241, "bpf": 280,
           "userfaultfd": 282, "execveat": 281, "memfd_create": 279, "capset": 91, "syslog": 116, "acct": 89, "quotactl": 60, "sethostname": 161, "kcmp": 272,
-          "fanotify_init": 262, "mbind": 235, "socketpair": 199, "io_setup": 0, "setresuid": 147}
+          "fanotify_init": 262, "mbind": 235, "socketpair": 199, "io_setup": 0, "setresuid": 147, "request_key": 218,
+          "kexec_file_load": 294, "clock_settime": 112, "adjtimex": 171, "process_vm_writev": 271, "move_pages": 239}
 _BOTH = {"pidfd_open": 434, "open_tree": 428, "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432, "clone3": 435, "pidfd_getfd": 438,
          "mount_setattr": 442, "io_uring_setup": 425}
 NUMBERS = {**(_X64 if platform.machine() == "x86_64" else _ARM64), **_BOTH}
@@ -102,6 +104,25 @@ def scratch(name="scratch"):
     path = f"/workspace/{name}"
     os.makedirs(path, exist_ok=True)
     return path
+
+
+def listen_unix(name, hand_out=None):
+    """Serves a Unix socket by path or abstract name from a thread (stages only); hands out a descriptor to whoever connects."""
+    import threading
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(name)
+    server.listen(8)
+
+    def work():
+        while True:
+            sock, _ = server.accept()
+            if hand_out is None:
+                sock.sendall(b"here\n")
+            else:
+                socket.send_fds(sock, [b"take"], [hand_out])
+            sock.close()
+
+    threading.Thread(target=work, daemon=True).start()
 
 
 def in_child(function):

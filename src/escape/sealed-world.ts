@@ -59,6 +59,8 @@ export async function openSealedWorld(options: WorldOptions = {}): Promise<Seale
   const connections: SealedWorld['connections'] = [];
   driver.onConnection((connection) => answer(connection, connections));
   const target = await listenEverywhere();
+  const hostSocket = `fumehood-host-${randomUUID()}`;
+  const local = await listenAbstract(hostSocket);
   const handles: Handle[] = [];
   const env = {
     HOST_FOLDER: hostFolder,
@@ -67,6 +69,10 @@ export async function openSealedWorld(options: WorldOptions = {}): Promise<Seale
     HOST_ADDRESSES: hostAddresses().join(' '),
     NEIGHBOUR_PORT: String(NEIGHBOUR_PORT),
     NEIGHBOUR_SOCKET,
+    // Until there is a neighbour.
+    NEIGHBOUR_PID: String(process.pid),
+    NEIGHBOUR_MARK: `mark-${randomUUID()}`,
+    HOST_SOCKET: hostSocket,
   };
   const { doors = { mlflow: 5000 }, runtime = 'runc' } = options;
 
@@ -83,14 +89,14 @@ export async function openSealedWorld(options: WorldOptions = {}): Promise<Seale
     },
     python: (handle, program, limits) => python(driver, handle, `${environment(env)}${program}`, limits),
     destroy: async (handle) => (await driver.destroy(handle)).map(nameOf),
-    close: () => closeWorld({ driver, handles, target, suite: { stateDir, folder } }),
+    close: () => closeWorld({ driver, handles, targets: [target, local], suite: { stateDir, folder } }),
   };
 }
 
-type Open = { driver: Driver; handles: Handle[]; target: Server; suite: Suite };
+type Open = { driver: Driver; handles: Handle[]; targets: Server[]; suite: Suite };
 
 /** Removes all, whatever fails on the way, and looks twice: what the inventory cannot see while it is there, it cannot miss afterwards. */
-async function closeWorld({ driver, handles, target, suite }: Open): Promise<string[]> {
+async function closeWorld({ driver, handles, targets, suite }: Open): Promise<string[]> {
   const left: string[] = [];
   try {
     const seen = new Set(leftOnHost(suite).map((line) => line.split(' ')[0]));
@@ -100,7 +106,7 @@ async function closeWorld({ driver, handles, target, suite }: Open): Promise<str
     left.push(...(await driver.inventory({ keep: [], remove: true })).map(nameOf));
   } finally {
     await driver.close();
-    target.close();
+    for (const target of targets) target.close();
     left.push(...leftOnHost(suite));
     removeShells(suite);
     rmSync(suite.folder, { recursive: true, force: true });
@@ -153,12 +159,21 @@ function answer({ sandboxId, socket }: DoorConnection, connections: SealedWorld[
   });
 }
 
-async function listenEverywhere(): Promise<Server> {
-  const server = createServer((socket) => {
+const greeter = (): Server =>
+  createServer((socket) => {
     socket.on('error', () => undefined);
     socket.end('here\n');
   });
+
+async function listenEverywhere(): Promise<Server> {
+  const server = greeter();
   await new Promise<void>((resolve) => server.listen(0, '::', resolve));
+  return server;
+}
+
+async function listenAbstract(name: string): Promise<Server> {
+  const server = greeter();
+  await new Promise<void>((resolve) => server.listen(`\0${name}`, resolve));
   return server;
 }
 

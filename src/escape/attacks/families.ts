@@ -1,4 +1,5 @@
 import type { Family } from '../attack.ts';
+import { devices } from './devices.ts';
 import { hostControl } from './host-control.ts';
 import { kernelSurface } from './kernel-surface.ts';
 import { mounts } from './mounts.ts';
@@ -8,6 +9,7 @@ import { privileges } from './privileges.ts';
 import { processes } from './processes.ts';
 import { residue } from './residue.ts';
 import { resources } from './resources.ts';
+import { storage } from './storage.ts';
 
 /** Every attack that is a script, by family. */
 export const FAMILIES: readonly Family[] = [
@@ -16,7 +18,9 @@ export const FAMILIES: readonly Family[] = [
   kernelSurface,
   hostControl,
   privileges,
+  devices,
   processes,
+  storage,
   resources,
   network,
   residue,

@@ -33,9 +33,23 @@ export const hostControl: Family = {
       '"delete_module", b"no-such-module", 2048',
       'loadable modules',
     ),
+    checked(
+      'load-module-from-memory',
+      'loads a module from memory, past a ban on files',
+      '"init_module", None, 0, b""',
+      'loadable modules',
+    ),
     checked('kexec', 'starts another kernel', '"kexec_load", 0, 0, None, 0xFFFF', 'kexec'),
+    checked(
+      'kexec-of-a-file',
+      'starts another kernel from a file',
+      '"kexec_file_load", -1, -1, 0, None, 0xFFFF',
+      'kexec',
+    ),
     checked('reboot', 'restarts the machine', '"reboot", 0, 0, 0, None'),
     checked('set-clock', 'sets the clock', '"settimeofday", None, None'),
+    checked('set-clock-by-the-newer-call', 'sets the clock by clock_settime(2)', '"clock_settime", 0, None'),
+    checked('adjust-clock', 'makes the clock go slower', '"adjtimex", struct.pack("I", 0x4000) + bytes(256)'),
     checked('swap-on', 'adds swap', '"swapon", b"/nonexistent/swap", 0', 'swap'),
     checked('swap-off', 'takes swap away', '"swapoff", b"/nonexistent/swap"', 'swap'),
     checked('accounting', 'turns on the accounting of processes', '"acct", b"/nonexistent/acct"', 'process accounting'),
@@ -72,6 +86,62 @@ export const hostControl: Family = {
       ['/proc/irq/default_smp_affinity'],
       'settings of interrupts',
     ),
+    opensForWriting(
+      'memory-types',
+      'changes how the machine caches its memory',
+      ['/proc/mtrr'],
+      'registers of memory types',
+    ),
+    opensForWriting(
+      'buses',
+      'writes to the configuration of devices on the PCI bus',
+      ['/proc/bus/pci/00/00.0', '/sys/bus/pci/rescan'],
+      'a PCI bus',
+    ),
+    {
+      name: 'debug-folders',
+      attempts: "reads the kernel's insides where the host has mounted them",
+      stage: `
+quietly(mount, "debugfs", "/sys/kernel/debug", "debugfs")
+quietly(mount, "tracefs", "/sys/kernel/tracing", "tracefs")`,
+      script: `each(["/sys/kernel/debug", "/sys/kernel/tracing"], lambda path: os.listdir(path)[0])`,
+      refusedBy: ['ENOENT'],
+      control: 'privileged-container',
+      mayLack: 'debugfs and tracefs',
+    },
+    {
+      name: 'identity-of-the-machine',
+      attempts: 'learns by which name the machine is known, and so whether two sandboxes are on one',
+      script: `
+def look(path):
+    with open(path) as file:
+        if not file.read(8).strip():
+            raise OSError(errno.ENODATA, "empty")
+each(["/proc/sys/kernel/random/boot_id", "/etc/machine-id", "/sys/class/dmi/id/product_uuid", "/proc/device-tree/serial-number"], look)`,
+      refusedBy: ['ENODATA', 'ENOENT', 'EACCES'],
+      control: 'privileged-container',
+    },
+    {
+      name: 'raise-limits-of-the-cgroup',
+      attempts: 'writes a greater limit into its own control group',
+      script: `
+places = {"memory": "memory.limit_in_bytes", "pids": "pids.max"}
+def raise_limit(path):
+    with open(path, "r+") as file:
+        file.write(file.read().strip())
+for controller in places:
+    quietly(mount, "cgroup", scratch("cg-" + controller), "cgroup", 0, controller)
+quietly(mount, "cgroup2", scratch("cg-v2"), "cgroup2")
+with open("/proc/self/cgroup") as file:
+    own = [line.strip().split(":", 2)[1:] for line in file]
+paths = ["/sys/fs/cgroup/memory.max", "/workspace/cg-v2/memory.max"]
+for controller, name in places.items():
+    for group in [path for kinds, path in own if controller in kinds.split(",")] + [""]:
+        paths += [f"/sys/fs/cgroup/{controller}{group}/{name}", f"/workspace/cg-{controller}{group}/{name}"]
+each(paths, raise_limit)`,
+      refusedBy: ['ENOENT'],
+      control: 'privileged-container',
+    },
     {
       name: 'read-kernel-memory',
       attempts: 'reads the memory of the kernel or the machine',

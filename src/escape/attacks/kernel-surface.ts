@@ -71,6 +71,35 @@ export const kernelSurface: Family = {
       control: 'privileged-container',
     },
     {
+      name: 'request-key',
+      attempts: 'has the kernel run a program of the host to find a key',
+      script: `
+try:
+    call("request_key", b"user", b"escape:none", None, 0)
+except OSError as error:
+    if error.errno != 126:  # ENOKEY: it was looked for
+        raise
+succeeded("the keyring was asked")`,
+      refusedBy: EPERM,
+      control: 'privileged-container',
+    },
+    {
+      name: 'local-descriptor-table',
+      attempts: 'changes the table of segments of its process, the home of old holes',
+      script: `call("modify_ldt", 0, ctypes.create_string_buffer(64), 64) if platform.machine() == "x86_64" else refused("not this architecture"); succeeded()`,
+      refusedBy: [...EPERM, 'not this architecture'],
+      control: 'privileged-container',
+      mayLack: 'a table of segments for each process',
+    },
+    {
+      name: 'ports-of-the-machine',
+      attempts: 'takes the right to speak to hardware by its ports',
+      script: `in_child(lambda: call("iopl", 3)) if platform.machine() == "x86_64" else refused("not this architecture"); succeeded()`,
+      refusedBy: [...EPERM, 'not this architecture'],
+      control: 'privileged-container',
+      mayLack: 'iopl(2)',
+    },
+    {
       name: 'open-by-handle-at',
       attempts: 'opens a file by its number, past every mount (shocker)',
       script: `
@@ -148,6 +177,20 @@ succeeded()`,
     opensSocket('netlink-audit', '16', 'socket.SOCK_RAW', '9', 'the audit of the kernel'),
     opensSocket('netlink-netfilter', '16', 'socket.SOCK_RAW', '12', 'netfilter'),
     opensSocket('netlink-uevent', '16', 'socket.SOCK_RAW', '15', 'netlink of device events'),
+    opensSocket('netlink-sock-diag', '16', 'socket.SOCK_RAW', '4', 'the list of all sockets'),
+    opensSocket('netlink-xfrm', '16', 'socket.SOCK_RAW', '6', 'keys of IPsec'),
+    opensSocket('netlink-generic', '16', 'socket.SOCK_RAW', '16', 'generic netlink'),
+    opensSocket('key', '15', 'socket.SOCK_RAW', '2', 'PF_KEY'),
+    opensSocket('can', '29', 'socket.SOCK_RAW', '1', 'AF_CAN'),
+    opensSocket('bluetooth', '31', 'socket.SOCK_SEQPACKET', '0', 'AF_BLUETOOTH'),
+    opensSocket('tipc', '30', 'socket.SOCK_SEQPACKET', '0', 'AF_TIPC'),
+    opensSocket('rds', '21', 'socket.SOCK_SEQPACKET', '0', 'AF_RDS'),
+    opensSocket('smc', '43', 'socket.SOCK_STREAM', '0', 'AF_SMC'),
+    opensSocket('multipath-tcp', 'socket.AF_INET', 'socket.SOCK_STREAM', '262', 'multipath TCP'),
+    opensSocket('udp-lite', 'socket.AF_INET6', 'socket.SOCK_DGRAM', '136', 'UDP-Lite'),
+    opensSocket('sctp', 'socket.AF_INET', 'socket.SOCK_SEQPACKET', '132', 'SCTP'),
+    opensSocket('sctp-by-its-type', 'socket.AF_INET', 'socket.SOCK_SEQPACKET', '0', 'SCTP'),
+    opensSocket('dccp', 'socket.AF_INET', '6', '33', 'DCCP'),
     {
       name: 'socketpair-of-another-family',
       attempts: 'reaches the code of other families through socketpair(2), past a filter for socket(2)',

@@ -103,6 +103,47 @@ refused("not found")`,
       shares: 'host-pid',
     },
     {
+      name: 'enter-the-network-of-the-host',
+      attempts: 'enters the network of the host by the number of one of its processes',
+      script: `
+number = os.open(f"/proc/{os.environ['HOST_PID']}/ns/net", os.O_RDONLY)
+call("setns", number, NEWNET)
+reach("127.0.0.1", int(os.environ["HOST_PORT"]))
+succeeded()`,
+      refusedBy: ['ENOENT', 'EACCES', 'EPERM'],
+      control: 'host-namespace',
+      shares: 'host-pid',
+    },
+    {
+      name: 'files-of-a-neighbour',
+      attempts: "reads a neighbour's workspace, variables and memory map through /proc",
+      script: `
+neighbour = f"/proc/{os.environ['NEIGHBOUR_PID']}"
+mark = os.environ["NEIGHBOUR_MARK"].encode()
+def look(path):
+    with open(f"{neighbour}/{path}", "rb") as file:
+        if mark not in file.read(1 << 20):
+            raise OSError(errno.ENODATA, "of somebody else")
+each(["root/workspace/mark", "cwd/mark", "environ"], look)`,
+      refusedBy: ['ENOENT', 'EACCES', 'ENODATA'],
+      control: 'host-namespace',
+      shares: 'host-pid',
+    },
+    {
+      name: 'offsets-of-the-clocks',
+      attempts: 'moves the clocks of what it runs in a time namespace',
+      script: `
+def inner():
+    call("unshare", NEWTIME)
+    with open("/proc/self/timens_offsets", "w") as file:
+        file.write("monotonic 1000 0")
+in_child(inner)
+succeeded()`,
+      refusedBy: ['EPERM'],
+      control: 'privileged-container',
+      mayLack: 'time namespaces',
+    },
+    {
       name: 'signal-a-process-outside',
       attempts: 'signals processes of the host by number',
       script: `

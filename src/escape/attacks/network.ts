@@ -5,7 +5,7 @@ const OUTSIDE_SERVICES = `
 loopback_up()
 for address in ("203.0.113.5", "8.8.8.8", "169.254.169.254", "fd00:ec2::254", "2001:db8::5"):
     add_address(address)
-    for port in (53, 80, 443):
+    for port in (53, 80, 443, 853):
         serve_tcp(address, port)
         serve_udp(address, port)`;
 
@@ -55,9 +55,20 @@ export const network: Family = {
     reaches('metadata-as-a-number', 'the same, written as one number', '2852039166', 80, UNREACHABLE),
     reaches('metadata-in-octal', 'the same, written in octal', '0251.0376.0251.0376', 80, UNREACHABLE),
     reaches('metadata-in-hex', 'the same, written in hexadecimal', '0xa9fea9fe', 80, UNREACHABLE),
+    reaches(
+      'metadata-mapped',
+      'the same, as an IPv4 address written as IPv6',
+      '::ffff:169.254.169.254',
+      80,
+      UNREACHABLE,
+    ),
     reaches('metadata-of-ipv6', 'the same over IPv6', 'fd00:ec2::254', 80, UNREACHABLE),
     asks('dns-over-udp', 'carries data out in DNS questions', '8.8.8.8', 53),
     reaches('dns-over-tcp', 'the same over TCP', '8.8.8.8', 53, UNREACHABLE),
+    reaches('dns-over-https', 'the same hidden in HTTPS', '8.8.8.8', 443, UNREACHABLE),
+    reaches('dns-over-tls', 'the same hidden in TLS', '8.8.8.8', 853, UNREACHABLE),
+    asks('dns-over-quic', 'the same hidden in QUIC', '8.8.8.8', 853),
+    asks('dns-over-udp-of-ipv6', 'the same over IPv6', '2001:db8::5', 53),
     asks('quic', 'speaks QUIC past a proxy that only sees TCP', '203.0.113.5', 443),
     {
       name: 'resolve-a-name',
@@ -89,6 +100,32 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP) as so
     sock.recv(100)
 succeeded()`,
       refusedBy: ['EACCES', 'EPERM', 'ENETUNREACH'],
+      control: 'privileged-container',
+    },
+    {
+      name: 'ping-over-ipv6',
+      attempts: 'the same over IPv6',
+      stage: `${OUTSIDE_SERVICES}
+with open("/proc/sys/net/ipv4/ping_group_range", "w") as file:
+    file.write("0 2147483647")`,
+      script: `
+with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM, socket.IPPROTO_ICMPV6) as sock:
+    sock.settimeout(1)
+    sock.sendto(struct.pack("!BBHHH", 128, 0, 0, 0, 1) + b"data", ("2001:db8::5", 0))
+    sock.recv(100)
+succeeded()`,
+      refusedBy: ['EACCES', 'EPERM', 'ENETUNREACH'],
+      control: 'privileged-container',
+    },
+    {
+      name: 'doors-that-are-closed',
+      attempts: 'connects to the door of a service that its spec does not have',
+      stage: `
+loopback_up()
+for port in (9000, 8200, 4000, 3128):
+    serve_tcp("127.0.0.1", port)`,
+      script: `each([9000, 8200, 4000, 3128], lambda port: reach("127.0.0.1", port))`,
+      refusedBy: ['ECONNREFUSED'],
       control: 'privileged-container',
     },
     {
@@ -127,6 +164,45 @@ succeeded()`,
       refusedBy: ['ECONNREFUSED'],
       control: 'host-namespace',
       shares: 'neighbour-network',
+    },
+    {
+      name: 'abstract-socket-of-the-host',
+      attempts: 'connects to an abstract Unix socket of a service of the host',
+      script: String.raw`
+with socket.socket(socket.AF_UNIX) as sock:
+    sock.connect("\0" + os.environ["HOST_SOCKET"])
+succeeded()`,
+      refusedBy: ['ECONNREFUSED'],
+      control: 'host-namespace',
+      shares: 'host-network',
+    },
+    {
+      name: 'ports-of-a-neighbour',
+      attempts: 'takes the port that a neighbour needs',
+      script: `
+with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as sock:
+    try:
+        sock.bind(("::", int(os.environ["NEIGHBOUR_PORT"])))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        succeeded("one space of ports")
+refused("ports of its own")`,
+      refusedBy: ['ports of its own'],
+      control: 'host-namespace',
+      shares: 'neighbour-network',
+    },
+    {
+      name: 'connections-of-the-host',
+      attempts: 'reads who is connected to the host, or fills the table of its connections',
+      script: `
+with open("/proc/net/tcp6") as file:
+    text = file.read()
+port = f":{int(os.environ['HOST_PORT']):04X} "
+succeeded() if port in text else refused("its own table")`,
+      refusedBy: ['its own table'],
+      control: 'host-namespace',
+      shares: 'host-network',
     },
     {
       name: 'be-another-sandbox',

@@ -74,9 +74,36 @@ with open("/usr/bin/id", "rb") as file:
 os.fchmod(number, 0o4755)
 if os.fstat(number).st_uid != 0 or not os.fstat(number).st_mode & stat.S_ISUID:
     raise OSError(errno.EPERM, "not root's")
-ids = subprocess.run(["/proc/self/fd/%d" % number, "-u"], pass_fds=[number], capture_output=True, text=True).stdout.strip()
-succeeded() if ids == "0" else refused("same user")`,
-      refusedBy: ['EPERM', 'same user'],
+drop = lambda: os.setresuid(1000, 1000, 1000) if os.getuid() == 0 else None
+ids = subprocess.run([f"/proc/self/fd/{number}", "-u"], pass_fds=[number], preexec_fn=drop, capture_output=True, text=True).stdout.strip()
+if ids != "0":
+    raise OSError(errno.EPERM, "same user")
+succeeded()`,
+      refusedBy: ['EPERM'],
+      control: 'privileged-container',
+      mayLack: 'set-user-id programs in memory',
+    },
+    {
+      name: 'setuid-program-by-descriptor',
+      attempts: 'runs a set-user-id copy of a program by execveat(2), which needs no path',
+      script: `
+with open("/usr/bin/id", "rb") as file, open("/workspace/copy", "wb") as copy:
+    copy.write(file.read())
+os.chmod("/workspace/copy", 0o4755)
+number = os.open("/workspace/copy", os.O_RDONLY)
+reading, writing = os.pipe()
+pid = os.fork()
+if pid == 0:
+    if os.getuid() == 0:
+        os.setresuid(1000, 1000, 1000)
+    os.dup2(writing, 1)
+    argv = (ctypes.c_char_p * 3)(b"id", b"-u", None)
+    call("execveat", number, b"", argv, (ctypes.c_char_p * 1)(None), AT_EMPTY_PATH)
+os.close(writing)
+user = os.read(reading, 100).decode().strip()
+os.waitpid(pid, 0)
+succeeded() if user == "0" else refused("same user")`,
+      refusedBy: ['same user'],
       control: 'privileged-container',
     },
     {

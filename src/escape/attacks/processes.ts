@@ -31,6 +31,18 @@ succeeded()`,
       control: 'privileged-container',
     },
     {
+      name: 'process-vm-writev',
+      attempts: 'writes into the memory of another process',
+      script: `
+text = ctypes.create_string_buffer(b"0123456789abcdef")
+into = ctypes.create_string_buffer(16)
+vector = lambda where: struct.pack("QQ", ctypes.addressof(where), 16)
+call("process_vm_writev", os.getppid() or os.getpid(), vector(text), 1, vector(into), 1, 0)
+succeeded()`,
+      refusedBy: ['EPERM'],
+      control: 'privileged-container',
+    },
+    {
       name: 'memory-of-pid-1',
       attempts: 'reads and writes the memory of the agent',
       script: `os.close(os.open("/proc/1/mem", os.O_RDWR)); succeeded()`,
@@ -123,6 +135,35 @@ succeeded()`,
       control: 'privileged-container',
     },
     {
+      name: 'socket-of-the-agent',
+      attempts: 'connects to a named socket of the agent or of the host, as it stands in /proc/net/unix',
+      stage: 'listen_unix("/run/agent.sock")',
+      script: String.raw`
+with open("/proc/net/unix") as file:
+    names = {line.split()[7] for line in file.read().splitlines()[1:] if len(line.split()) > 7}
+if not names:
+    refused("no name")
+def dial(name):
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect("\0" + name[1:] if name.startswith("@") else name)
+each(sorted(names), dial)`,
+      refusedBy: ['no name', 'ENOENT', 'ECONNREFUSED', 'EACCES'],
+      control: 'privileged-container',
+    },
+    {
+      name: 'descriptor-from-a-neighbour',
+      attempts: 'is handed an open folder of a neighbour over a Unix socket (SCM_RIGHTS)',
+      script: String.raw`
+with socket.socket(socket.AF_UNIX) as sock:
+    sock.connect("\0" + os.environ["NEIGHBOUR_SOCKET"])
+    _, descriptors, _, _ = socket.recv_fds(sock, 100, 1)
+with open(os.open("mark", os.O_RDONLY, dir_fd=descriptors[0])) as file:
+    succeeded(file.read() == os.environ["NEIGHBOUR_MARK"])`,
+      refusedBy: ['ECONNREFUSED'],
+      control: 'host-namespace',
+      shares: 'neighbour-network',
+    },
+    {
       name: 'runtime-sockets',
       attempts: 'asks the container runtime or the driver of the host to do its will',
       stage: `
@@ -137,35 +178,6 @@ def dial(path):
         sock.connect(path)
 each(paths, dial)`,
       refusedBy: ['ENOENT'],
-      control: 'privileged-container',
-    },
-    {
-      name: 'disk-of-the-host',
-      attempts: 'makes the device file of a disk, or of the workspace of a neighbour, and reads it',
-      script: `
-with open("/proc/partitions") as file:
-    disks = [tuple(map(int, line.split()[:2])) for line in file.read().splitlines()[2:]]
-def read(place):
-    (major, minor), folder = place
-    path = f"{folder}/disk-{major}-{minor}"
-    os.mknod(path, 0o600 | stat.S_IFBLK, os.makedev(major, minor))
-    os.read(os.open(path, os.O_RDONLY), 512)
-folders = ["/workspace", "/tmp", "/dev/shm", "/dev"]
-each([(disk, folder) for disk in [*disks, (7, 0), (7, 1)] for folder in folders], read)`,
-      refusedBy: ['EPERM', 'EACCES'],
-      control: 'privileged-container',
-      mayLack: 'a disk that root may read',
-    },
-    {
-      name: 'devices-of-the-host',
-      attempts: 'makes and opens the device files of KVM, loop, FUSE, TUN and memory',
-      script: `
-numbers = {"kvm": (10, 232), "loop-control": (10, 237), "fuse": (10, 229), "tun": (10, 200), "mem": (1, 1)}
-for name, number in numbers.items():
-    quietly(os.mknod, f"/workspace/{name}", 0o600 | stat.S_IFCHR, os.makedev(*number))
-paths = [folder + name for name in numbers for folder in ("/dev/", "/dev/net/", "/workspace/")]
-each(paths, lambda path: os.close(os.open(path, os.O_RDWR)))`,
-      refusedBy: ['ENOENT', 'EPERM', 'EACCES'],
       control: 'privileged-container',
     },
     {

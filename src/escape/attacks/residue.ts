@@ -83,6 +83,65 @@ succeeded()`,
       plants: 'slipped',
     },
     {
+      name: 'zip-with-paths-upwards',
+      attempts: 'the same by a ZIP archive, of a program that follows its names',
+      script: `
+import zipfile
+folder = os.environ["HOST_FOLDER"]
+with zipfile.ZipFile("/workspace/slip.zip", "w") as archive:
+    for name in ("../" * 12 + folder.lstrip("/") + "/zipped", folder + "/zipped"):
+        archive.writestr(zipfile.ZipInfo(name), "slip")
+quietly(os.makedirs, folder)
+with zipfile.ZipFile("/workspace/slip.zip") as archive:
+    for name in archive.namelist():
+        with open(os.path.join("/workspace", name), "wb") as file:
+            file.write(archive.read(name))
+succeeded()`,
+      refusedBy: ['nothing on the host'],
+      control: 'host-namespace',
+      shares: 'host-folder',
+      plants: 'zipped',
+    },
+    {
+      name: 'hard-links',
+      attempts: 'makes a hard link to a file of others, to keep or to change it',
+      stage: `
+mount("tmpfs", "/run", "tmpfs")
+open("/run/victim", "w").close()
+mount("/run", "/tmp", None, MS_BIND)`,
+      script: `
+def link(source):
+    number = os.open(source, os.O_RDONLY)
+    for target in ("/workspace", "/tmp", "/dev/shm"):
+        quietly(os.unlink, target + "/linked")
+        quietly(lambda: os.link(source, target + "/linked"))
+        quietly(lambda: os.link(f"/proc/self/fd/{number}", target + "/linked", follow_symlinks=True))
+        if os.path.exists(target + "/linked"):
+            return
+    raise OSError(errno.EXDEV, "not linked")
+each(["/usr/bin/id", "/etc/passwd", "/fumehood/agent/__main__.py", "/proc/self/exe", "/tmp/victim"], link)`,
+      refusedBy: ['EXDEV', 'EPERM', 'ENOENT', 'EACCES'],
+      control: 'privileged-container',
+    },
+    {
+      name: 'files-of-the-same-user-id',
+      attempts: 'finds files of an earlier sandbox that had the same range of user ids',
+      earlier: `
+for folder in ("/workspace", "/tmp", "/dev/shm", "/dev/mqueue", "/run", "/var/tmp"):
+    quietly(lambda: open(folder + "/owned", "w").close())`,
+      script: `
+own = os.getuid()
+for top in ("/workspace", "/tmp", "/dev/shm", "/run", "/var", "/home", "/opt", "/data", "/fumehood", "/etc", "/usr/share", "/usr/lib"):
+    for folder, _, names in os.walk(top):
+        for name in names:
+            if name == "owned" and quietly(os.lstat, f"{folder}/{name}"):
+                succeeded(f"{folder}/{name}")
+refused("nothing of the kind")`,
+      refusedBy: ['nothing of the kind'],
+      control: 'privileged-container',
+      limits: SIZES,
+    },
+    {
       name: 'links-upwards',
       attempts: 'writes to the host through a symbolic link to one of its folders',
       script: `

@@ -2,14 +2,6 @@ import type { Family } from '../attack.ts';
 
 const MIB = 1024 * 1024;
 
-const fills = (folder: string): string => `
-block = bytes(1 << 20)
-with open("${folder}/filled", "wb", buffering=0) as file:
-    for _ in range(100):
-        if file.write(block) != len(block):
-            raise OSError(errno.ENOSPC, "short write")
-succeeded("100 MiB")`;
-
 /** Taking more than was given, at the cost of the host and of neighbours. */
 export const resources: Family = {
   name: 'resources',
@@ -33,85 +25,6 @@ succeeded(len(children))`,
       refusedBy: ['EAGAIN'],
       control: 'privileged-container',
       limits: { pids: 64 },
-    },
-    {
-      name: 'memory-bomb',
-      attempts: 'uses more memory than it may',
-      script: `
-held = [bytearray(os.urandom(1 << 20)) for _ in range(256)]
-succeeded(len(held))`,
-      refusedBy: ['SIGKILL', 'MemoryError', 'ENOMEM'],
-      control: 'privileged-container',
-      limits: { memoryBytes: 96 * MIB },
-    },
-    {
-      name: 'memory-through-shared-files',
-      attempts: 'uses more memory than it may through files that live in memory',
-      script: `
-numbers = [call("memfd_create", b"hoard", 0) for _ in range(4)]
-block = os.urandom(1 << 20)
-for _ in range(64):
-    for number in numbers:
-        os.write(number, block)
-succeeded()`,
-      refusedBy: ['SIGKILL', 'ENOMEM', 'MemoryError'],
-      control: 'privileged-container',
-      limits: { memoryBytes: 96 * MIB },
-    },
-    {
-      name: 'disk-bytes',
-      attempts: 'writes more than its workspace holds',
-      script: fills('/workspace'),
-      refusedBy: ['ENOSPC'],
-      control: 'privileged-container',
-      limits: { diskBytes: 64 * MIB },
-    },
-    {
-      name: 'disk-by-a-sparse-file',
-      attempts: 'reserves more than its workspace holds',
-      script: `
-with open("/workspace/reserved", "wb") as file:
-    os.posix_fallocate(file.fileno(), 0, 256 << 20)
-succeeded()`,
-      refusedBy: ['ENOSPC'],
-      control: 'privileged-container',
-      limits: { diskBytes: 64 * MIB },
-    },
-    {
-      name: 'inodes',
-      attempts: 'makes more files than its workspace holds',
-      script: `
-folder = scratch()
-for count in range(8000):
-    os.close(os.open(f"{folder}/{count}", os.O_CREAT | os.O_WRONLY))
-succeeded(count)`,
-      refusedBy: ['ENOSPC'],
-      control: 'privileged-container',
-      limits: { diskBytes: 64 * MIB },
-    },
-    {
-      name: 'shared-memory-folder',
-      attempts: 'fills /dev/shm',
-      script: fills('/dev/shm'),
-      refusedBy: ['ENOSPC'],
-      control: 'privileged-container',
-      limits: {},
-    },
-    {
-      name: 'temporary-folder',
-      attempts: 'fills /tmp',
-      script: fills('/tmp'),
-      refusedBy: ['ENOSPC'],
-      control: 'privileged-container',
-      limits: {},
-    },
-    {
-      name: 'device-folder',
-      attempts: 'fills /dev',
-      script: fills('/dev'),
-      refusedBy: ['EACCES', 'ENOSPC'],
-      control: 'privileged-container',
-      limits: {},
     },
     {
       name: 'open-files',
@@ -164,6 +77,36 @@ succeeded(count + 1)`,
       control: 'privileged-container',
     },
     {
+      name: 'watched-files',
+      attempts: 'watches more files than its share of what root has for all sandboxes',
+      script: `
+watcher = libc.inotify_init1(0)
+folders = [scratch()] if os.getuid() == 0 else ["/tmp", "/dev/shm"]
+for count in range(40000):
+    path = f"{folders[count % len(folders)]}/{count}"
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
+    if libc.inotify_add_watch(watcher, path.encode(), 2) < 0:
+        raise OSError(ctypes.get_errno(), "inotify_add_watch")
+succeeded(count + 1)`,
+      refusedBy: ['ENOSPC'],
+      control: 'privileged-container',
+      mayLack: 'more watches for root than a sandbox may have',
+      limits: { memoryBytes: 384 * MIB },
+    },
+    {
+      name: 'zombies',
+      attempts: 'leaves dead processes that nobody collects, until no new one can be made',
+      script: `
+for _ in range(100):
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+succeeded()`,
+      refusedBy: ['EAGAIN'],
+      control: 'privileged-container',
+      limits: { pids: 64 },
+    },
+    {
       name: 'message-queues',
       attempts: 'takes the bytes of message queues that root shares with all sandboxes',
       script: `
@@ -208,13 +151,13 @@ succeeded(count + 1)`,
       name: 'processor-time',
       attempts: 'uses more processor time than it may',
       script: `
-share = 0.3
+share = 0.09
 started = time.monotonic()
 children = []
 for _ in range(2):
     pid = os.fork()
     if pid == 0:
-        while time.monotonic() - started < 1.5:
+        while time.monotonic() - started < 3:
             pass
         os._exit(0)
     children.append(pid)
@@ -223,7 +166,8 @@ part = used / (time.monotonic() - started)
 succeeded(f"{part:.2f} processors") if part > share else refused("throttled")`,
       refusedBy: ['throttled'],
       control: 'privileged-container',
-      limits: { cpus: 0.2 },
+      // So little that the control gets more on a machine that is busy.
+      limits: { cpus: 0.05 },
     },
     {
       name: 'output-flood',
