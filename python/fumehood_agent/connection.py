@@ -1,11 +1,9 @@
 """One connection of the host: frames in, frames out, and the operation that the first frame asks for."""
 
-import json
-import socket
-import struct
+import _socket as socket
 
 import files
-import ports
+import messages
 
 LARGEST_FRAME = 256 * 1024
 HIGH_WATER = 512 * 1024
@@ -31,12 +29,12 @@ class Connection:
     def send(self, kind, payload):
         """Queues a frame; false asks the sender to wait for `on_drain`."""
         if not self.closed:
-            self._out += kind + struct.pack(">I", len(payload)) + payload
+            self._out += kind + len(payload).to_bytes(4, "big") + payload
             self._flush()
         return len(self._out) < HIGH_WATER
 
     def reply(self, value):
-        self.send(b"J", json.dumps(value).encode())
+        self.send(b"J", messages.encode(value))
 
     def fail(self, code, message):
         self.reply({"error": {"code": code, "message": str(message)[:1000]}})
@@ -126,7 +124,7 @@ class Connection:
 
     def _parse(self):
         while self._reading and not self.closed and len(self._in) >= 5:
-            (length,) = struct.unpack(">I", self._in[1:5])
+            length = int.from_bytes(self._in[1:5], "big")
             if length > LARGEST_FRAME:
                 return self.lost()
             if len(self._in) < 5 + length:
@@ -140,7 +138,7 @@ class Connection:
             return self.on_data(payload)
         if kind != b"J":
             return self.lost()
-        message = json.loads(payload)
+        message = messages.decode(payload)
         if self.on_control:
             return self.on_control(message)
         self.on_control = lambda _: self.lost()
@@ -160,6 +158,22 @@ def _hello(connection, _message):
     connection.end()
 
 
+def _loaded(connection, _message):
+    """Answers when the warm interpreter has its imports done."""
+
+    def answer():
+        connection.reply({"ok": True})
+        connection.end()
+
+    connection.warm.when_loaded(answer)
+
+
+def _claim(connection, message):
+    connection.execs.claim(message["own"])
+    connection.reply({"ok": True})
+    connection.end()
+
+
 def _activity(connection, _message):
     connection.reply({"ok": connection.execs.activity()})
     connection.end()
@@ -171,12 +185,20 @@ def _shutdown(connection, message):
     connection.execs.shutdown(message.get("graceMs", 2000) / 1000)
 
 
+def _port(connection, message):
+    import ports
+
+    ports.connect(connection, message)
+
+
 OPERATIONS = {
     "hello": _hello,
+    "loaded": _loaded,
+    "claim": _claim,
     "activity": _activity,
     "shutdown": _shutdown,
     "exec": lambda connection, message: connection.execs.start(connection, message),
     "python": lambda connection, message: connection.warm.run(connection, message),
-    "port": ports.connect,
+    "port": _port,
     **files.OPERATIONS,
 }

@@ -1,23 +1,23 @@
 """Commands: started, streamed with back-pressure both ways, signalled, timed, and ended with all that they left."""
 
+import _signal as signal
 import errno
-import fcntl
 import os
-import pty
-import signal
-import struct
-import subprocess
-import termios
 import time
+
+from spawn import spawn
 
 CHUNK = 64 * 1024
 STDIN_HIGH_WATER = 512 * 1024
 MARK = "FUMEHOOD_EXEC"
+SIGNALS = {name[3:]: getattr(signal, name) for name in dir(signal) if name.startswith("SIG") and name[3] != "_"}
+SIGNAL_NAMES = {number: name for name, number in reversed(SIGNALS.items())}
 
 
 class Execs:
-    def __init__(self, loop):
+    def __init__(self, loop, own):
         self.loop = loop
+        self.own = own
         self.by_pid = {}
         self._next = 0
         self._last_end = time.monotonic()
@@ -26,7 +26,7 @@ class Execs:
     def start(self, connection, request):
         self._next += 1
         mark = f"{os.getpid()}.{self._next}"
-        env = {**os.environ, **(request.get("env") or {}), MARK: mark}
+        env = {**os.environ, **self.own, **(request.get("env") or {}), MARK: mark}
         cwd = request.get("cwd") or ("/workspace" if os.path.isdir("/workspace") else "/")
         running = Running(self, connection, request, mark)
         try:
@@ -36,6 +36,11 @@ class Execs:
         self.by_pid[running.pid] = running
         connection.reply({"started": running.pid})
         running.begin()
+
+    def claim(self, own):
+        """From now on the sandbox is somebody's: `own` are the variables that only this one has."""
+        self.own = own
+        self._last_end = time.monotonic()
 
     def mark(self):
         self._next += 1
@@ -88,7 +93,7 @@ class Running:
             return self._spawn_terminal(argv, env, cwd)
         (in_r, in_w), (out_r, out_w), (err_r, err_w) = os.pipe(), os.pipe(), os.pipe()
         try:
-            self.pid = _popen(argv, env, cwd, in_r, out_w, err_w)
+            self.pid = spawn(argv, env, cwd, (in_r, out_w, err_w))
         except OSError:
             for number in (in_w, out_r, err_r):
                 os.close(number)
@@ -99,10 +104,10 @@ class Running:
         self.adopt(in_w, {out_r: b"O", err_r: b"E"})
 
     def _spawn_terminal(self, argv, env, cwd):
-        main, child = pty.openpty()
+        main, child = os.openpty()
         self._resize(main, self.terminal)
         try:
-            self.pid = _popen(argv, env, cwd, child, child, child, lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+            self.pid = spawn(argv, env, cwd, os.ttyname(child))
         except OSError:
             os.close(main)
             raise
@@ -160,7 +165,7 @@ class Running:
             return
         by_signal = os.WTERMSIG(self._status) if os.WIFSIGNALED(self._status) else None
         code = 128 + by_signal if by_signal else os.WEXITSTATUS(self._status)
-        name = signal.Signals(by_signal).name[3:] if by_signal in list(signal.Signals) else (f"RT{by_signal}" if by_signal else None)
+        name = SIGNAL_NAMES.get(by_signal, f"RT{by_signal}") if by_signal else None
         self.connection.reply({"exit": code, "signal": name, "timedOut": self._timed_out, "truncated": self._truncated})
         self.connection.on_lost = lambda: None
         self.connection.end()
@@ -237,13 +242,17 @@ class Running:
 
     def _control(self, message):
         if "signal" in message:
-            number = getattr(signal, f"SIG{message['signal']}", None)
-            if isinstance(number, signal.Signals):
+            number = SIGNALS.get(message["signal"])
+            if number is not None:
                 self.kill(number)
         elif "resize" in message and self.stdin is not None and self.terminal:
             self._resize(self.stdin, message["resize"])
 
     def _resize(self, number, size):
+        import fcntl
+        import struct
+        import termios
+
         fcntl.ioctl(number, termios.TIOCSWINSZ, struct.pack("HHHH", size["rows"], size["cols"], 0, 0))
 
     def _lost(self):
@@ -269,24 +278,6 @@ class Running:
                     os.kill(pid, number)
                 except OSError:
                     pass
-
-
-def _popen(argv, env, cwd, stdin, stdout, stderr, prepare=None):
-    child = subprocess.Popen(
-        argv, env=env, cwd=cwd, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True, close_fds=False, preexec_fn=prepare
-    )
-    child.returncode = 0  # collected by the loop, which sees all children
-    give_up_first(child.pid, 500)
-    return child.pid
-
-
-def give_up_first(pid, score):
-    """When memory runs out the kernel ends what a command holds, not the agent, which is the sandbox's first process."""
-    try:
-        with open(f"/proc/{pid}/oom_score_adj", "wb", buffering=0) as file:
-            file.write(b"%d" % score)
-    except OSError:
-        pass  # it has ended already
 
 
 def _processes():

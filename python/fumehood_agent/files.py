@@ -2,12 +2,7 @@
 
 import errno
 import os
-import secrets
-import shutil
 import stat
-import threading
-
-import watch
 
 CHUNK = 128 * 1024
 
@@ -70,7 +65,7 @@ def write(connection, message):
     """Into a new file beside the old one, renamed when all has come: a reader sees the old or the new, never half."""
     path = message["path"]
     folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name[:100]}.{secrets.token_hex(8)}")
+    temporary = os.path.join(folder, f".{name[:100]}.{os.urandom(8).hex()}")
     number = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     state = {"open": True, "size": 0}
 
@@ -128,6 +123,9 @@ def stat_path(connection, message):
 
 def remove(connection, message):
     """In a thread of its own: a large folder takes its time."""
+    import shutil
+    import threading
+
     path, recursive = message["path"], message.get("recursive", False)
 
     def work():
@@ -156,4 +154,10 @@ def make_directory(connection, message):
     connection.end()
 
 
-OPERATIONS = {"read": read, "write": write, "list": list_folder, "stat": stat_path, "remove": remove, "mkdir": make_directory, "watch": watch.watch}
+def watch_folder(connection, message):
+    import watch
+
+    watch.watch(connection, message)
+
+
+OPERATIONS = {"read": read, "write": write, "list": list_folder, "stat": stat_path, "remove": remove, "mkdir": make_directory, "watch": watch_folder}

@@ -1,15 +1,18 @@
-"""One thread, one selector: readiness, timers, ended children and calls from helper threads."""
+"""One thread, one epoll: readiness, timers, ended children and calls from helper threads."""
 
-import heapq
+import _signal as signal
 import os
-import selectors
-import signal
+import select
 import time
+from _heapq import heappop, heappush
+
+READ = select.EPOLLIN
+WRITE = select.EPOLLOUT
 
 
 class Loop:
     def __init__(self):
-        self._selector = selectors.DefaultSelector()
+        self._epoll = select.epoll()
         self._watched = {}
         self._timers = []
         self._order = 0
@@ -27,24 +30,24 @@ class Loop:
     def watch(self, file, read=None, write=None):
         """Calls back while `file` is ready; None for both stops. Callbacks replace those of before."""
         number = file if isinstance(file, int) else file.fileno()
-        events = (selectors.EVENT_READ if read else 0) | (selectors.EVENT_WRITE if write else 0)
-        known = number in self._watched
+        events = (READ if read else 0) | (WRITE if write else 0)
+        known = self._watched.get(number)
         if events == 0:
             if known:
-                self._selector.unregister(number)
+                self._epoll.unregister(number)
                 del self._watched[number]
             return
-        if known and self._watched[number][0] != events:
-            self._selector.modify(number, events)
-        elif not known:
-            self._selector.register(number, events)
+        if known is None:
+            self._epoll.register(number, events)
+        elif known[0] != events:
+            self._epoll.modify(number, events)
         self._watched[number] = (events, read, write)
 
     def later(self, seconds, call):
         """Calls once after so many seconds; the returned list is cancelled by emptying it."""
         entry = [call]
         self._order += 1
-        heapq.heappush(self._timers, (time.monotonic() + seconds, self._order, entry))
+        heappush(self._timers, (time.monotonic() + seconds, self._order, entry))
         return entry
 
     def from_thread(self, call):
@@ -63,17 +66,18 @@ class Loop:
             timeout = None
             if self._timers:
                 timeout = max(0.0, self._timers[0][0] - time.monotonic())
-            for key, ready in self._selector.select(timeout):
-                watched = self._watched.get(key.fd)
+            for number, ready in self._epoll.poll(timeout):
+                watched = self._watched.get(number)
                 if watched is None:
                     continue
                 _, read, write = watched
-                if ready & selectors.EVENT_READ and read:
+                # An error or a hang-up is for both sides to find out.
+                if ready & ~WRITE and read:
                     read()
-                if ready & selectors.EVENT_WRITE and self._watched.get(key.fd, (0, 0, None))[2] is write and write:
+                if ready & ~READ and write and self._watched.get(number, (0, 0, None))[2] is write:
                     write()
             while self._timers and self._timers[0][0] <= time.monotonic():
-                entry = heapq.heappop(self._timers)[2]
+                entry = heappop(self._timers)[2]
                 if entry:
                     entry[0]()
 

@@ -1,39 +1,51 @@
 """The warm interpreter: a process of the environment's Python with the slow imports done, which forks for every call."""
 
-import json
 import os
-import socket
-import subprocess
 
-from execs import Running, give_up_first
+import messages
+from execs import Running
+from spawn import give_up_first, spawn
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class WarmInterpreter:
+    """With imports it is started with the sandbox, without any when it is first used."""
+
     def __init__(self, loop, execs, python, imports):
         self.loop, self.execs, self.python, self.imports = loop, execs, python, imports
         self._channel = None
-        self._waiting = []
         self._calls = {}
         self._number = 0
+        self._loading = False
+        self._when_loaded = []
 
     def start(self):
+        import socket
+
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [self.python, "-u", os.path.join(HERE, "zygote.py"), str(theirs.fileno()), json.dumps(self.imports)]
-        theirs.set_inheritable(True)
+        nothing = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+        command = [self.python, "-u", os.path.join(HERE, "zygote.py"), "3", messages.encode(self.imports).decode()]
         try:
-            child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, close_fds=False, cwd="/")
+            pid = spawn(command, dict(os.environ), "/", (nothing, 1, 2, theirs.fileno()))
         except OSError:
             ours.close()
             return
         finally:
+            os.close(nothing)
             theirs.close()
-        child.returncode = 0
-        give_up_first(child.pid, 250)
+        give_up_first(pid, 250)
         ours.setblocking(False)
         self._channel = ours
+        self._loading = True
         self.loop.watch(ours, read=self._receive)
+
+    def when_loaded(self, call):
+        """Calls once the imports are done, or there is nothing to wait for."""
+        if self._loading:
+            self._when_loaded.append(call)
+        else:
+            call()
 
     def run(self, connection, request):
         source = bytearray()
@@ -49,6 +61,8 @@ class WarmInterpreter:
         connection.reply({"ready": True})
 
     def _begin(self, connection, request, source):
+        import socket
+
         if self._channel is None:
             self.start()
         if self._channel is None:
@@ -60,11 +74,12 @@ class WarmInterpreter:
         code = os.memfd_create("source")
         os.write(code, source)
         os.lseek(code, 0, os.SEEK_SET)
-        call = {"call": self._number, "name": request.get("name") or "<python>", "env": {**(request.get("env") or {}), "FUMEHOOD_EXEC": mark}, "cwd": request.get("cwd")}
+        env = {**self.execs.own, **(request.get("env") or {}), "FUMEHOOD_EXEC": mark}
+        call = {"call": self._number, "name": request.get("name") or "<python>", "env": env, "cwd": request.get("cwd")}
         descriptors = [in_r, out_w, err_w, code]
         self._calls[self._number] = running
         try:
-            socket.send_fds(self._channel, [json.dumps(call).encode()], descriptors)
+            socket.send_fds(self._channel, [messages.encode(call)], descriptors)
         except OSError as error:
             self._calls.pop(self._number)
             for number in (in_w, out_r, err_r):
@@ -84,7 +99,9 @@ class WarmInterpreter:
             data = b""
         if not data:
             return self._gone()
-        message = json.loads(data)
+        message = messages.decode(data)
+        if "loaded" in message:
+            return self._loaded()
         running = self._calls.get(message["call"])
         if running is None:
             return
@@ -97,11 +114,18 @@ class WarmInterpreter:
             self._calls.pop(message["call"])
             self.execs.ended(running.pid, message["status"])
 
+    def _loaded(self):
+        self._loading = False
+        waiting, self._when_loaded = self._when_loaded, []
+        for call in waiting:
+            call()
+
     def _gone(self):
         """It died (out of memory, or ended by the user's own code): calls fail, the next one starts it anew."""
         self.loop.watch(self._channel)
         self._channel.close()
         self._channel = None
+        self._loaded()
         for running in self._calls.values():
             self.execs.by_pid.pop(running.pid, None)
             running.kill(9)

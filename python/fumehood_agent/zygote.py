@@ -20,6 +20,7 @@ def main():
             importlib.import_module(name)
         except Exception as error:
             print(f"not loaded ahead: {name}: {error}", file=sys.stderr)
+    channel.send(b'{"loaded": true}')
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     os.set_blocking(writing, False)

@@ -48,6 +48,12 @@ class Channel:
         sock.close()
 
 
+def compile_code(channel, request):
+    import code_cache
+
+    return code_cache.compile_code(channel, request)
+
+
 def serve(channel, message):
     try:
         channel.send({"id": message["id"], "ok": OPERATIONS[message["op"]](channel, message)})
@@ -64,6 +70,7 @@ OPERATIONS = {
     "release_workspace": workspace.release,
     "run": processes.run,
     "limit": limits.limit,
+    "compile": compile_code,
 }
 
 

@@ -98,7 +98,7 @@ function processOf(start: StartOptions): Record<string, unknown> {
   return {
     terminal: false,
     user: { uid: SANDBOX_UID, gid: SANDBOX_UID, umask: 0o022 },
-    args: ['/usr/bin/python3', '-I', '-S', '-B', '/fumehood/agent'],
+    args: ['/usr/bin/python3', '-I', '-S', '-B', '/fumehood/agent/__main__.py'],
     env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
     cwd: '/workspace',
     capabilities: { bounding: none, effective: none, inheritable: none, permitted: none, ambient: none },

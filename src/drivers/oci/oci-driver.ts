@@ -17,6 +17,7 @@ import type {
   Status,
   Vitals,
 } from '../driver.ts';
+import { createAgentCode } from './agent-code.ts';
 import { configPath, extraTargets, ociConfig } from './bundle.ts';
 import { isFrozen, limitSocketMemory, readCgroup, removeCgroup } from './cgroups.ts';
 import { createHelper, type Helper } from './helper-client.ts';
@@ -50,6 +51,7 @@ type Parts = {
   networks: Networks;
   workspaces: Workspaces;
   runtime: Runtime;
+  agentCode: () => Promise<string>;
   probe: () => Promise<Probe>;
 };
 
@@ -74,7 +76,8 @@ function createOciDriver(deps: DriverDeps): Driver {
       probed = { atMs: deps.nowMs(), probe: probeHost(paths) };
     return probed.probe;
   };
-  const parts: Parts = { deps, paths, helper, ranges, networks, workspaces, runtime, probe };
+  const agentCode = createAgentCode({ pythonDir: deps.pythonDir, python: PYTHON, folder: paths.code, helper });
+  const parts: Parts = { deps, paths, helper, ranges, networks, workspaces, runtime, agentCode, probe };
 
   return {
     id: 'oci',
@@ -160,7 +163,7 @@ async function start(parts: Parts, options: StartOptions): Promise<Handle> {
       firstId: claim.firstId,
       networkPath: claim.network,
       workspace: workspace.path,
-      agentDir: join(parts.deps.pythonDir, 'fumehood_agent'),
+      agentDir: await parts.agentCode(),
       cgroupsPath: `/${paths.cgroupParent}/${options.sandboxId}`,
       ownRoot: false,
     });

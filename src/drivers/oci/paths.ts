@@ -14,6 +14,8 @@ export type Paths = {
   mounts: string;
   /** In the home: images of workspaces, 0700. */
   images: string;
+  /** In the home: the agent's code, compiled. */
+  code: string;
   /** On the whole host: which range of ids belongs to whom. */
   ranges: string;
   cgroupParent: string;
@@ -31,6 +33,7 @@ export function pathsOf(stateDir: string): Paths {
     sandboxes: join(runDir, 'sb'),
     mounts: join(runDir, 'ws'),
     images: join(stateDir, 'workspaces'),
+    code: join(stateDir, 'agent'),
     ranges: '/run/fumehood/ranges',
     cgroupParent: `fumehood-${homeId}`,
   };
