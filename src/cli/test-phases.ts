@@ -29,7 +29,7 @@ export const PHASES = [
     files: ['src/**/*store.test.ts', 'test/store/**/*.test.ts'],
     postgres: true,
   },
-  { name: 'policy', title: 'policies', files: ['policies/**/*.test.ts', 'test/policy/**/*.test.ts'] },
+  { name: 'policy', title: 'policies', files: ['test/policy/**/*.test.ts'] },
   { name: 'drivers', title: 'driver contract', files: ['src/drivers/**/*.test.ts'], timeoutMs: 300_000 },
   { name: 'protocol', title: 'protocols with real clients', files: ['test/protocol/**/*.test.ts'], timeoutMs: 600_000 },
   { name: 'escape', title: 'escape attacks', files: ['test/escape/**/*.test.ts'], timeoutMs: 600_000 },

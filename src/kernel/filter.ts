@@ -1,12 +1,26 @@
 /** The filter and order grammar of MLflow's searches, parsed into conditions; every door and store reads the same. */
 import { AppError } from '#kernel/errors.ts';
 
-export const OPERATORS = ['>=', '<=', '!=', '=', '>', '<', 'LIKE', 'ILIKE', 'IN', 'NOT IN'] as const;
+export const OPERATORS = [
+  '>=',
+  '<=',
+  '!=',
+  '=',
+  '>',
+  '<',
+  'LIKE',
+  'ILIKE',
+  'IN',
+  'NOT IN',
+  'IS NULL',
+  'IS NOT NULL',
+] as const;
 export type Operator = (typeof OPERATORS)[number];
 export type FilterValue =
   | { kind: 'text'; text: string }
   | { kind: 'number'; number: number }
-  | { kind: 'list'; texts: string[] };
+  | { kind: 'list'; texts: string[] }
+  | { kind: 'none' };
 export type Condition = { entity: string; key: string; operator: Operator; value: FilterValue };
 export type Ordering = { entity: string; key: string; descending: boolean };
 
@@ -30,7 +44,9 @@ const ENTITIES: Record<string, string> = {
 
 type Token = { kind: 'word' | 'quoted' | 'operator' | 'punctuation'; text: string };
 
-const TOKEN = /\s+|("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`)|(>=|<=|!=|=|>|<)|([(),])|([^\s"'`<>=!(),]+)/gy;
+/** A quote within a quoted text is written twice or after a backslash; a backslash before the last quote is an ordinary one. */
+const TOKEN =
+  /\s+|("(?:""|\\"|[^"])*"|'(?:''|\\'|[^'])*'|`(?:``|[^`])*`)|(>=|<=|!=|=|>|<)|([(),])|([^\s"'`<>=!(),]+)/gy;
 
 function tokens(text: string): Token[] {
   const found: Token[] = [];
@@ -53,9 +69,14 @@ const invalid = (filter: string, why: string): AppError =>
     details: { hint: "Write it like: metrics.loss < 0.5 AND params.model = 'gpt'" },
   });
 
-const unquote = (text: string): string => text.slice(1, -1).replace(/\\(["'\\])/g, '$1');
+/** What stands between quotes counts as it is written, backslashes and doubled quotes too. */
+const unquote = (text: string): string => text.slice(1, -1);
+
+/** In lists, and only there, a backslash escapes a quote or a backslash. */
+const unescaped = (text: string): string => text.replace(/\\(["'\\])/g, '$1');
 
 const LONGEST_FILTER = 10_000;
+const MOST_CONDITIONS = 100;
 
 /** Parses a filter: conditions joined by AND. Throws `invalid`. */
 export function parseFilter(text: string): Condition[] {
@@ -69,13 +90,18 @@ export function parseFilter(text: string): Condition[] {
         throw invalid(text, `expected AND, found ${JSON.stringify(joint?.text)}`);
     }
     conditions.push(takeCondition(text, rest));
+    if (conditions.length > MOST_CONDITIONS) throw invalid(text, `it has more than ${MOST_CONDITIONS} conditions`);
   }
   return conditions;
 }
 
 function takeCondition(filter: string, rest: Token[]): Condition {
   const { entity, key } = takeKey(filter, rest);
-  return { entity, key, operator: takeOperator(filter, rest), value: takeValue(filter, rest) };
+  const operator = takeOperator(filter, rest);
+  if (operator !== 'IS NULL' && operator !== 'IS NOT NULL')
+    return { entity, key, operator, value: takeValue(filter, rest) };
+  if (entity !== 'param' && entity !== 'tag') throw invalid(filter, `${operator} is asked of params and tags only`);
+  return { entity, key, operator, value: { kind: 'none' } };
 }
 
 function takeKey(filter: string, rest: Token[]): { entity: string; key: string } {
@@ -84,6 +110,13 @@ function takeKey(filter: string, rest: Token[]): { entity: string; key: string }
     throw invalid(filter, 'a condition must begin with what it is about');
   if (first.kind === 'word' && first.text.endsWith('.') && rest[0]?.kind === 'quoted')
     return { entity: entityOf(filter, first.text.slice(0, -1)), key: unquote(rest.shift()?.text ?? '""') };
+  const following = rest[0];
+  if (first.text.startsWith('`') && following?.kind === 'word' && following.text.startsWith('.')) {
+    rest.shift();
+    const quoted = following.text === '.' && rest[0]?.kind === 'quoted' ? rest.shift() : undefined;
+    const key = quoted === undefined ? following.text.slice(1) : unquote(quoted.text);
+    return { entity: entityOf(filter, unquote(first.text)), key };
+  }
   const text = first.kind === 'quoted' ? unquote(first.text) : first.text;
   const dot = text.indexOf('.');
   if (first.kind === 'quoted' || dot < 0) return { entity: 'attribute', key: text };
@@ -91,32 +124,38 @@ function takeKey(filter: string, rest: Token[]): { entity: string; key: string }
 }
 
 function entityOf(filter: string, name: string): string {
-  const entity = ENTITIES[name.toLowerCase()];
+  const lower = name.toLowerCase();
+  const entity = Object.hasOwn(ENTITIES, lower) ? ENTITIES[lower] : undefined;
   if (entity === undefined) throw invalid(filter, `"${name}" is none of metrics, params, tags, attributes, datasets`);
   return entity;
 }
 
+/** The words that may come after the first of an operator. */
+const FOLLOWING: Record<string, readonly string[]> = { NOT: ['IN'], IS: ['NOT', 'NULL'] };
+
 function takeOperator(filter: string, rest: Token[]): Operator {
   const token = rest.shift();
   let text = token?.text.toUpperCase() ?? '';
-  if (text === 'NOT' && rest[0]?.text.toUpperCase() === 'IN') {
+  for (const word of FOLLOWING[text] ?? []) {
+    if (rest[0]?.text.toUpperCase() !== word) continue;
     rest.shift();
-    text = 'NOT IN';
+    text += ` ${word}`;
   }
   const operator = OPERATORS.find((one) => one === text);
   if (operator === undefined) throw invalid(filter, `${JSON.stringify(token?.text ?? '')} is no comparison`);
   return operator;
 }
 
+const NUMBER = /^-?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
+
 function takeValue(filter: string, rest: Token[]): FilterValue {
   const token = rest.shift();
   if (token?.kind === 'quoted' && !token.text.startsWith('`')) return { kind: 'text', text: unquote(token.text) };
   if (token?.text === '(') return takeList(filter, rest);
-  const number = Number(token?.text);
-  if (token?.kind !== 'word' || token.text === '' || Number.isNaN(number)) {
+  if (token?.kind !== 'word' || !NUMBER.test(token.text)) {
     throw invalid(filter, `expected a quoted text or a number, found ${JSON.stringify(token?.text ?? 'nothing')}`);
   }
-  return { kind: 'number', number };
+  return { kind: 'number', number: Number(token.text) };
 }
 
 function takeList(filter: string, rest: Token[]): FilterValue {
@@ -124,7 +163,7 @@ function takeList(filter: string, rest: Token[]): FilterValue {
   for (;;) {
     const token = rest.shift();
     if (token?.kind !== 'quoted') throw invalid(filter, 'a list holds quoted texts');
-    texts.push(unquote(token.text));
+    texts.push(unescaped(unquote(token.text)));
     const after = rest.shift()?.text;
     if (after === ')') return { kind: 'list', texts };
     if (after !== ',') throw invalid(filter, 'a list is not closed');
@@ -133,6 +172,7 @@ function takeList(filter: string, rest: Token[]): FilterValue {
 
 /** Parses one `order_by` clause, such as `metrics.loss DESC`. Throws `invalid`. */
 export function parseOrder(text: string): Ordering {
+  if (text.length > LONGEST_FILTER) throw invalid(text, `it is longer than ${LONGEST_FILTER} characters`);
   const rest = tokens(text.trim());
   const { entity, key } = takeKey(text, rest);
   const direction = rest.shift()?.text.toUpperCase() ?? 'ASC';

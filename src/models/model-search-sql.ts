@@ -1,5 +1,5 @@
 /** Searches of the registry as SQL: models over `m`, versions over `v`. */
-import { numberCondition, textCondition, unknownAttribute } from '#kernel/condition-sql.ts';
+import { columnOf, numberCondition, textCondition, unknownAttribute } from '#kernel/condition-sql.ts';
 import { type Condition, parseFilter, parseOrder } from '#kernel/filter.ts';
 import { rawSql, type Sql, sql } from '#kernel/sql.ts';
 import { labelsWithinSql } from '#src/lineage/labels-within-sql.ts';
@@ -34,9 +34,9 @@ function conditionSql(
 ): Sql {
   const { entity, key } = condition;
   if (entity === 'tag') return tag(key, textCondition(rawSql('t.value'), condition));
-  const text = entity === 'attribute' ? texts[key] : undefined;
+  const text = entity === 'attribute' ? columnOf(texts, key) : undefined;
   if (text !== undefined) return textCondition(rawSql(text), condition);
-  const number = entity === 'attribute' ? numbers[key] : undefined;
+  const number = entity === 'attribute' ? columnOf(numbers, key) : undefined;
   if (number !== undefined) return numberCondition(rawSql(number), numeric(condition));
   throw unknownAttribute(key, [...Object.keys(texts), ...Object.keys(numbers)]);
 }
@@ -51,7 +51,7 @@ function numeric(condition: Condition): Condition {
 
 function orderSql(orderBy: readonly string[], columns: Record<string, string>): Sql[] {
   return orderBy.map(parseOrder).map(({ key, descending }) => {
-    const column = columns[key];
+    const column = columnOf(columns, key);
     if (column === undefined) throw unknownAttribute(key, Object.keys(columns));
     return rawSql(`${column} ${descending ? 'desc' : 'asc'}`);
   });

@@ -1,5 +1,5 @@
 /** Searches of experiments as SQL over `e`. */
-import { numberCondition, textCondition, unknownAttribute } from '#kernel/condition-sql.ts';
+import { columnOf, numberCondition, textCondition, unknownAttribute } from '#kernel/condition-sql.ts';
 import { type Condition, parseFilter, parseOrder } from '#kernel/filter.ts';
 import { listSql, rawSql, type Sql, sql } from '#kernel/sql.ts';
 import { labelsWithinSql } from '#src/lineage/labels-within-sql.ts';
@@ -13,9 +13,9 @@ function conditionSql(condition: Condition): Sql {
   const { entity, key } = condition;
   if (entity === 'tag')
     return sql`exists (select 1 from experiment_tags t where t.experiment_id = e.id and t.key = ${key} and ${textCondition(rawSql('t.value'), condition)})`;
-  const text = entity === 'attribute' ? TEXTS[key] : undefined;
+  const text = entity === 'attribute' ? columnOf(TEXTS, key) : undefined;
   if (text !== undefined) return textCondition(rawSql(text), condition);
-  const time = entity === 'attribute' ? TIMES[key] : undefined;
+  const time = entity === 'attribute' ? columnOf(TIMES, key) : undefined;
   if (time !== undefined) return numberCondition(rawSql(time), condition);
   throw unknownAttribute(key, KNOWN);
 }
@@ -35,7 +35,7 @@ export function experimentConditions(
 
 export const experimentOrder = (orderBy: readonly string[]): Sql[] =>
   orderBy.map(parseOrder).map(({ key, descending }) => {
-    const column = key === 'experiment_id' ? 'e.number' : (TEXTS[key] ?? TIMES[key]);
+    const column = key === 'experiment_id' ? 'e.number' : (columnOf(TEXTS, key) ?? columnOf(TIMES, key));
     if (column === undefined) throw unknownAttribute(key, KNOWN);
     return rawSql(`${column} ${descending ? 'desc' : 'asc'}`);
   });

@@ -58,7 +58,7 @@ async function putParams(tx: Tx, run: Run, params: Pair[]): Promise<void> {
   }
   await insertParams(
     tx,
-    run.id,
+    run,
     params.filter((param) => !known.has(param.key)),
   );
 }
@@ -70,7 +70,7 @@ async function putTags(tx: Tx, run: Run, tags: Pair[]): Promise<void> {
 }
 
 async function putMetrics(tx: Tx, run: Run, metrics: LoggedMetric[]): Promise<void> {
-  await insertMetrics(tx, run.id, metrics);
+  await insertMetrics(tx, run, metrics);
   const about = metrics.flatMap((metric): (ModelMetric & { modelId: string })[] => {
     const { modelId = '', datasetName = '', datasetDigest = '' } = metric;
     return modelId === '' ? [] : [{ ...metric, modelId, runId: run.id, datasetName, datasetDigest }];

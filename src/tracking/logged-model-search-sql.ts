@@ -1,5 +1,5 @@
 /** Searches of logged models as SQL over `m`. */
-import { numberCondition, textCondition, unknownAttribute } from '#kernel/condition-sql.ts';
+import { columnOf, numberCondition, textCondition, unknownAttribute } from '#kernel/condition-sql.ts';
 import { type Condition, parseFilter, parseOrder } from '#kernel/filter.ts';
 import { listSql, rawSql, type Sql, sql } from '#kernel/sql.ts';
 import { labelsWithinSql } from '#src/lineage/labels-within-sql.ts';
@@ -29,9 +29,9 @@ function conditionSql(condition: Condition): Sql {
     const table = rawSql(entity === 'param' ? 'logged_model_params' : 'logged_model_tags');
     return sql`exists (select 1 from ${table} x where x.model_id = m.id and x.key = ${key} and ${textCondition(rawSql('x.value'), condition)})`;
   }
-  const text = TEXTS[key];
+  const text = columnOf(TEXTS, key);
   if (text !== undefined) return textCondition(rawSql(text), condition);
-  const time = TIMES[key];
+  const time = columnOf(TIMES, key);
   if (time !== undefined) return numberCondition(rawSql(time), condition);
   throw unknownAttribute(key, KNOWN);
 }
@@ -61,7 +61,7 @@ export const loggedModelOrder = (orderBy: readonly LoggedModelOrder[]): Sql[] =>
       const value = sql`(select x.value from logged_model_metrics x where x.model_id = m.id and x.key = ${key} order by x.step desc, x.time_ms desc limit 1)`;
       return [sql`case when ${value} is null then 1 else 0 end`, sql`${value} ${direction}`];
     }
-    const column = TEXTS[key] ?? TIMES[key];
+    const column = columnOf(TEXTS, key) ?? columnOf(TIMES, key);
     if (column === undefined) throw unknownAttribute(key, KNOWN);
     return [sql`${rawSql(column)} ${direction}`];
   });

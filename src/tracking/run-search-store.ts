@@ -1,9 +1,12 @@
-import { numberCondition, textCondition, unknownAttribute } from '#kernel/condition-sql.ts';
 import { AppError } from '#kernel/errors.ts';
-import { type Condition, type Ordering, parseFilter, parseOrder } from '#kernel/filter.ts';
+import { type Ordering, parseFilter, parseOrder } from '#kernel/filter.ts';
 import { joinSql, listSql, type Reader, rawSql, type Sql, sql } from '#kernel/sql.ts';
 import { labelsWithinSql } from '#src/lineage/labels-within-sql.ts';
 import type { Lifecycle, Run } from './run.ts';
+import { type Share, type Stage, stageSql, stagesOf } from './run-order-sql.ts';
+import { type After, readPageToken, writePageToken } from './run-page-token.ts';
+import { conditionSql, orderSql } from './run-search-sql.ts';
+import { narrowedSql, selectShares } from './run-share-store.ts';
 import { type RunRow, runOfRow } from './run-store.ts';
 
 export type RunSearch = {
@@ -19,116 +22,95 @@ export type RunSearch = {
   labelsWithin?: readonly string[];
 };
 
-const TEXT_ATTRIBUTES: Record<string, string> = {
-  run_id: 'id',
-  run_name: 'name',
-  'run name': 'name',
-  Run_name: 'name',
-  status: 'status',
-  artifact_uri: 'artifact_uri',
-  user_id: 'user_id',
-  experiment_id: 'experiment_id',
-};
-const TIME_ATTRIBUTES: Record<string, string> = { start_time: 'start_ms', created: 'start_ms', end_time: 'end_ms' };
-const KNOWN = [...Object.keys(TEXT_ATTRIBUTES), ...Object.keys(TIME_ATTRIBUTES)];
+type Page = { runs: Run[]; nextToken: string | undefined };
 
-function conditionSql(condition: Condition): Sql {
-  const { entity, key } = condition;
-  if (entity === 'metric') {
-    return sql`exists (select 1 from latest_metrics m where m.run_id = r.id and m.key = ${key} and m.is_nan = 0 and ${numberCondition(rawSql('m.value'), condition)})`;
+const MOST_EXPERIMENTS = 5000;
+const MOST_ORDERINGS = 20;
+
+/** A page of runs, and the token of the next one whenever this one is full. Follows the index of the order, where there is one, by key and not by offset. */
+export async function searchRuns(reader: Reader, search: RunSearch): Promise<Page> {
+  const experimentIds = [...new Set(search.experimentIds)];
+  if (experimentIds.length === 0) return { runs: [], nextToken: undefined };
+  if (experimentIds.length > MOST_EXPERIMENTS)
+    throw new AppError('invalid', `At most ${MOST_EXPERIMENTS} experiments are searched at once.`);
+  const orderings = orderingsOf(search.orderBy);
+  const conditions = parseFilter(search.filter);
+  const token = search.pageToken === undefined || search.pageToken === '' ? undefined : readPageToken(search.pageToken);
+  const common = commonConditions(search);
+  const stages = stagesOf(orderings[0], conditions);
+  const walks = stages !== undefined && (token === undefined || 'stage' in token);
+  const shares = walks ? await selectShares(reader, experimentIds, search.owner) : undefined;
+  const isWalked = shares !== undefined && (shares.length < 2 || orderings.length < 2);
+  if (token !== undefined && 'stage' in token && !isWalked) throw staleToken();
+  const narrow = isWalked && token === undefined ? await narrowedSql(reader, shares, conditions) : undefined;
+  if (stages !== undefined && isWalked && narrow === undefined) {
+    const place = token !== undefined && 'stage' in token ? token : { stage: 0, offset: 0 };
+    return walk(reader, { stages, shares, further: orderings.slice(1).flatMap(orderSql), common, place, search });
   }
-  if (entity === 'param' || entity === 'tag') {
-    if (entity === 'tag' && key === 'mlflow.runName') return textCondition(rawSql('r.name'), condition);
-    const table = rawSql(entity === 'param' ? 'run_params' : 'run_tags');
-    return sql`exists (select 1 from ${table} p where p.run_id = r.id and p.key = ${key} and ${textCondition(rawSql('p.value'), condition)})`;
-  }
-  if (entity === 'dataset') return datasetSql(condition);
-  const text = TEXT_ATTRIBUTES[key];
-  if (text !== undefined) return textCondition(rawSql(`r.${text}`), condition);
-  const time = TIME_ATTRIBUTES[key];
-  if (time !== undefined) return numberCondition(rawSql(`r.${time}`), condition);
-  throw unknownAttribute(key, KNOWN);
+  const offset = token !== undefined && !('stage' in token) ? token.offset : 0;
+  const all = [sql`r.experiment_id in ${listSql(experimentIds)}`, ...common, ...conditions.map(conditionSql)];
+  const order = joinSql([...orderings.flatMap(orderSql), rawSql('r.start_ms desc'), rawSql('r.id')], ', ');
+  const from = narrow === undefined ? rawSql('runs r') : sql`(${narrow}) f cross join runs r`;
+  const where = joinSql([...(narrow === undefined ? [] : [rawSql('r.id = f.run_id')]), ...all], ' and ');
+  const rows = await reader.all<RunRow>(
+    sql`select r.* from ${from} where ${where} order by ${order} limit ${search.limit} offset ${offset}`,
+  );
+  const isFull = rows.length === search.limit;
+  return {
+    runs: rows.map(runOfRow),
+    nextToken: isFull ? writePageToken({ offset: offset + rows.length }) : undefined,
+  };
 }
 
-function datasetSql(condition: Condition): Sql {
-  const { key } = condition;
-  if (key !== 'name' && key !== 'digest' && key !== 'context')
-    throw unknownAttribute(key, ['name', 'digest', 'context']);
-  if (key === 'context') {
-    if (condition.value.kind !== 'text' || condition.operator !== '=')
-      throw new AppError('invalid', 'datasets.context is compared by = with a quoted text.');
-    const wanted = `%"key":"mlflow.data.context","value":${JSON.stringify(condition.value.text)}%`;
-    return sql`exists (select 1 from run_inputs i where i.run_id = r.id and i.tags like ${wanted})`;
-  }
-  return sql`exists (select 1 from run_inputs i where i.run_id = r.id and ${textCondition(rawSql(`i.${key}`), condition)})`;
-}
+const staleToken = (): AppError =>
+  new AppError('invalid', 'Invalid page token: it belongs to another search.', {
+    details: { hint: 'Begin with the first page again.' },
+  });
 
-/** Value first, then NaN, then missing, in both directions. */
-function orderSql(ordering: Ordering): Sql[] {
-  const { entity, key } = ordering;
-  const direction = rawSql(ordering.descending ? 'desc' : 'asc');
-  if (entity === 'metric') {
-    const rank = sql`coalesce((select m.is_nan from latest_metrics m where m.run_id = r.id and m.key = ${key}), 2)`;
-    const value = sql`(select m.value from latest_metrics m where m.run_id = r.id and m.key = ${key})`;
-    return [rank, sql`${value} ${direction}`];
-  }
-  if (entity === 'param' || entity === 'tag') {
-    const table = rawSql(entity === 'param' ? 'run_params' : 'run_tags');
-    const value = sql`(select p.value from ${table} p where p.run_id = r.id and p.key = ${key})`;
-    return [sql`case when ${value} is null then 1 else 0 end`, sql`${value} ${direction}`];
-  }
-  const name = TEXT_ATTRIBUTES[key] ?? TIME_ATTRIBUTES[key];
-  if (name === undefined) throw unknownAttribute(key, KNOWN);
-  const column = rawSql(`r.${name}`);
-  return [sql`case when ${column} is null then 1 else 0 end`, sql`${column} ${direction}`];
-}
-
-type Token = { offset: number } | { afterMs: number; afterId: string };
-
-function readToken(text: string): Token {
-  try {
-    const token = JSON.parse(Buffer.from(text, 'base64').toString('utf8')) as Record<string, unknown>;
-    if (Number.isSafeInteger(token.offset) && Number(token.offset) >= 0) return { offset: Number(token.offset) };
-    if (Number.isSafeInteger(token.afterMs) && typeof token.afterId === 'string')
-      return { afterMs: Number(token.afterMs), afterId: token.afterId };
-  } catch {
-    // Said below.
-  }
-  throw new AppError('invalid', 'Invalid page token, could not base64-decode it.');
-}
-
-const writeToken = (token: Token): string => Buffer.from(JSON.stringify(token)).toString('base64');
-
-/** A page of runs, and the token of the next one whenever this one is full. Without an order of its own it goes by key, not by offset. */
-export async function searchRuns(
-  reader: Reader,
-  search: RunSearch,
-): Promise<{ runs: Run[]; nextToken: string | undefined }> {
-  if (search.experimentIds.length === 0) return { runs: [], nextToken: undefined };
-  const orderings = search.orderBy.map(parseOrder);
+function orderingsOf(orderBy: readonly string[]): Ordering[] {
+  if (orderBy.length > MOST_ORDERINGS)
+    throw new AppError('invalid', `Runs are ordered by at most ${MOST_ORDERINGS} keys.`);
+  const orderings = orderBy.map(parseOrder);
   const names = orderings.map(({ entity, key }) => `${entity}.${key}`);
   if (new Set(names).size < names.length) throw new AppError('invalid', 'The same key is ordered by twice.');
-  const token = search.pageToken === undefined || search.pageToken === '' ? undefined : readToken(search.pageToken);
-  const offset = token !== undefined && 'offset' in token ? token.offset : 0;
-  const conditions = [
-    sql`r.experiment_id in ${listSql(search.experimentIds)}`,
-    sql`r.lifecycle in ${listSql(search.lifecycles)}`,
-    ...(search.owner === undefined ? [] : [sql`r.owner = ${search.owner}`]),
-    ...(search.labelsWithin === undefined ? [] : [labelsWithinSql(rawSql("'run:' || r.id"), search.labelsWithin)]),
-    ...parseFilter(search.filter).map(conditionSql),
-    ...(token !== undefined && 'afterMs' in token
-      ? [sql`(r.start_ms < ${token.afterMs} or (r.start_ms = ${token.afterMs} and r.id > ${token.afterId}))`]
-      : []),
-  ];
-  const order = joinSql([...orderings.flatMap(orderSql), rawSql('r.start_ms desc'), rawSql('r.id')], ', ');
-  const rows = await reader.all<RunRow>(
-    sql`select r.* from runs r where ${joinSql(conditions, ' and ')} order by ${order} limit ${search.limit} offset ${offset}`,
-  );
-  const last = rows.at(-1);
-  if (rows.length < search.limit || last === undefined) return { runs: rows.map(runOfRow), nextToken: undefined };
-  const byKey = orderings.length === 0 && last.start_ms !== null;
-  const nextToken = byKey
-    ? writeToken({ afterMs: last.start_ms ?? 0, afterId: last.id })
-    : writeToken({ offset: offset + rows.length });
-  return { runs: rows.map(runOfRow), nextToken };
+  return orderings;
+}
+
+const commonConditions = ({ lifecycles, owner, labelsWithin }: RunSearch): Sql[] => [
+  sql`r.lifecycle in ${listSql(lifecycles)}`,
+  ...(owner === undefined ? [] : [sql`r.owner = ${owner}`]),
+  ...(labelsWithin === undefined ? [] : [labelsWithinSql(rawSql("'run:' || r.id"), labelsWithin)]),
+];
+
+type Place = { stage: number; after: After } | { stage: number; offset: number };
+type Walk = {
+  stages: readonly Stage[];
+  shares: readonly Share[];
+  further: readonly Sql[];
+  common: readonly Sql[];
+  place: Place;
+  search: RunSearch;
+};
+
+/** Stage by stage from a place on until the page is full. */
+async function walk(reader: Reader, { stages, shares, further, common, place, search }: Walk): Promise<Page> {
+  if (place.stage >= stages.length) throw staleToken();
+  if (shares.length === 0) return { runs: [], nextToken: undefined };
+  const runs: Run[] = [];
+  for (let at = place.stage; at < stages.length; at += 1) {
+    const stage = stages[at] as Stage;
+    const limit = search.limit - runs.length;
+    const begin = at === place.stage ? place : { offset: 0 };
+    const offset = 'offset' in begin ? begin.offset : 0;
+    const after = 'after' in begin ? { after: begin.after } : {};
+    const statement = stageSql(stage, shares, { limit, offset, ...after, further, common });
+    const rows = await reader.all<RunRow & { sort_value?: string | number | null }>(statement);
+    for (const row of rows) runs.push(runOfRow(row));
+    const last = rows.at(-1);
+    if (last === undefined || runs.length < search.limit) continue;
+    if (further.length > 0) return { runs, nextToken: writePageToken({ stage: at, offset: offset + rows.length }) };
+    const key = { value: last.sort_value ?? null, startMs: last.start_ms ?? 0, id: last.id };
+    return { runs, nextToken: writePageToken({ stage: at, after: key }) };
+  }
+  return { runs, nextToken: undefined };
 }

@@ -56,14 +56,26 @@ const ROWS = 100;
 const chunks = <T>(items: readonly T[]): T[][] =>
   Array.from({ length: Math.ceil(items.length / ROWS) }, (_, at) => items.slice(at * ROWS, (at + 1) * ROWS));
 
+/** What of a run stands beside its values too, for the indexes that searches follow. */
+type RunPlace = Pick<Run, 'id' | 'experimentId' | 'owner' | 'startMs'>;
+
+const SORT_KEY_LENGTH = 200;
+const sortKeyOf = (value: string): string => value.slice(0, SORT_KEY_LENGTH).toWellFormed();
+
 /** Adds parameters; those that are there keep their value. */
-export async function insertParams(tx: Tx, runId: string, params: readonly Pair[]): Promise<void> {
+export async function insertParams(tx: Tx, run: RunPlace, params: readonly Pair[]): Promise<void> {
+  const { id, experimentId, owner } = run;
   for (const some of chunks(params)) {
     const rows = joinSql(
-      some.map(({ key, value }) => sql`(${runId}, ${key}, ${value})`),
+      some.map(
+        ({ key, value }) =>
+          sql`(${id}, ${key}, ${value}, ${experimentId}, ${owner}, ${run.startMs ?? 0}, ${sortKeyOf(value)})`,
+      ),
       ', ',
     );
-    await tx.run(sql`insert into run_params (run_id, key, value) values ${rows} on conflict (run_id, key) do nothing`);
+    await tx.run(
+      sql`insert into run_params (run_id, key, value, experiment_id, owner, start_ms, sort_key) values ${rows} on conflict (run_id, key) do nothing`,
+    );
   }
 }
 
@@ -108,22 +120,29 @@ const isLater = (a: Metric, b: Metric): boolean => {
 };
 
 /** Adds metrics (the same one twice is nothing) and moves the latest of each key when (step, time, value) is greater. */
-export async function insertMetrics(tx: Tx, runId: string, metrics: readonly Metric[]): Promise<void> {
+export async function insertMetrics(tx: Tx, run: RunPlace, metrics: readonly Metric[]): Promise<void> {
   const latest = new Map<string, Metric>();
   for (const metric of metrics) {
     const known = latest.get(metric.key);
     if (known === undefined || isLater(metric, known)) latest.set(metric.key, metric);
   }
-  const rowOf = (metric: Metric) => {
+  const cellsOf = (metric: Metric) => {
     const { value, nan } = stored(metric);
-    return sql`(${runId}, ${metric.key}, ${metric.step}, ${metric.timeMs}, ${value}, ${nan})`;
+    return sql`${run.id}, ${metric.key}, ${metric.step}, ${metric.timeMs}, ${value}, ${nan}`;
   };
+  const place = sql`${run.experimentId}, ${run.owner}, ${run.startMs ?? 0}`;
   for (const some of chunks(metrics)) {
-    await tx.run(sql`insert into run_metrics (run_id, key, step, time_ms, value, is_nan) values ${joinSql(some.map(rowOf), ', ')}
+    await tx.run(sql`insert into run_metrics (run_id, key, step, time_ms, value, is_nan) values ${joinSql(
+      some.map((metric) => sql`(${cellsOf(metric)})`),
+      ', ',
+    )}
       on conflict (run_id, key, step, time_ms, value, is_nan) do nothing`);
   }
   for (const some of chunks([...latest.values()])) {
-    await tx.run(sql`insert into latest_metrics (run_id, key, step, time_ms, value, is_nan) values ${joinSql(some.map(rowOf), ', ')}
+    await tx.run(sql`insert into latest_metrics (run_id, key, step, time_ms, value, is_nan, experiment_id, owner, start_ms) values ${joinSql(
+      some.map((metric) => sql`(${cellsOf(metric)}, ${place})`),
+      ', ',
+    )}
       on conflict (run_id, key) do update set step = excluded.step, time_ms = excluded.time_ms, value = excluded.value, is_nan = excluded.is_nan
       where (excluded.step, excluded.time_ms, excluded.value) > (latest_metrics.step, latest_metrics.time_ms, latest_metrics.value)`);
   }
