@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { measureAudit } from './cases/audit.ts';
 import { measureCommandLine } from './cases/command-line.ts';
 import { measureControlPlane } from './cases/control-plane.ts';
+import { measureObjects } from './cases/objects.ts';
 import { measurePolicy } from './cases/policy.ts';
 import { measureSandboxes } from './cases/sandboxes.ts';
 import { measureTracking } from './cases/tracking.ts';
@@ -20,6 +21,7 @@ const CASES: Record<string, (say: (text: string) => void) => Promise<Row[]>> = {
   'command-line': measureCommandLine,
   sandboxes: measureSandboxes,
   tracking: measureTracking,
+  objects: measureObjects,
 };
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'string' } }, allowPositionals: true });

@@ -6,7 +6,7 @@ export type Quantiles = { median: number; p99: number; count: number };
 export type Row = {
   what: string;
   value: number;
-  unit: 'ms' | 'µs' | '/s' | 'MB';
+  unit: 'ms' | 'µs' | '/s' | 'MB' | 'MB/s';
   p99?: number;
   against: { name: string; value: number; ratio: number }[];
   /** What we mean to reach, in words, and whether it was. */
@@ -54,3 +54,14 @@ export async function timedInTurn(
 
 export const round = (value: number): number =>
   value >= 100 ? Math.round(value) : value >= 1 ? Math.round(value * 100) / 100 : Math.round(value * 10_000) / 10_000;
+
+/** The median of what each side gives, asked in turn so that all see the same machine; a first round does not count. */
+export async function timedRounds(count: number, sides: readonly (() => Promise<number>)[]): Promise<number[]> {
+  const samples: number[][] = sides.map(() => []);
+  for (let round = -1; round < count; round += 1)
+    for (const [at, side] of sides.entries()) {
+      const value = await side();
+      if (round >= 0) samples[at]?.push(value);
+    }
+  return samples.map(median);
+}

@@ -1,203 +1,210 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openDatabase } from '#src/database/open-database.ts';
+import type { Run } from '#src/tracking/run.ts';
+import { insertMetrics, insertRun } from '#src/tracking/run-store.ts';
 import { startControlPlane } from '../../test/control-plane.ts';
-import { pythonWith } from '../../test/protocol/python-clients.ts';
 import type { Load, LoadResult } from '../load.ts';
 import type { Row } from '../measure.ts';
+import { type MlflowMode, openMlflow } from '../mlflow-server.ts';
+import { execute } from '../processes.ts';
 import { runtimeFolder } from './sandboxes.ts';
 
 const CONNECTIONS = 8;
 const WARM_UP_MS = 2_000;
 const DURATION_MS = 5_000;
 const API = '/api/2.0/mlflow';
+const FEW_RUNS = 2_000;
+const MANY_RUNS = Number(process.env.FUMEHOOD_BENCH_RUNS ?? 100_000);
+const PAGE = 100;
 
 /** A server to load: where it listens, and the words before `node` that enter its network. */
-type Target = { name: string; port: number; enter: string[]; close(): Promise<void> };
-type Figures = Record<'get' | 'batch', LoadResult>;
+type Target = { name: string; port: number; enter: string[]; home?: string; close(): Promise<void> };
+const KEYS = ['get', 'batch', 'large', 'search'] as const;
+type Figures = Record<(typeof KEYS)[number], LoadResult>;
 
-/** `runs/get` and `runs/log-batch` of 10 metrics through a sandbox's own listener, with policy and audit, beside `mlflow server`. */
+/** What each figure is, and how many times faster than the default, gunicorn and PostgreSQL it has to be. */
+const WANTED: Record<(typeof KEYS)[number], { what: string; least: [number, number] }> = {
+  get: { what: 'runs/get', least: [60, 8] },
+  batch: { what: 'runs/log-batch of 10', least: [15, 8] },
+  large: { what: 'runs/log-batch of 1,000', least: [10, 6] },
+  search: { what: `runs/search of ${PAGE} among ${FEW_RUNS} by a metric`, least: [20, 15] },
+};
+
+/** The tracking protocol through a sandbox's own listener, with policy and audit, beside `mlflow server`. */
 export async function measureTracking(say: (text: string) => void): Promise<Row[]> {
-  const python = await pythonWith('mlflow-server', ['mlflow']);
+  const rivals: MlflowMode[] = ['default', 'gunicorn', 'PostgreSQL'];
   const figures: { name: string; found: Figures }[] = [];
-  for (const open of [
-    () => openFumehood(),
-    () => openMlflow(python, 'default'),
-    () => openMlflow(python, 'gunicorn'),
-  ]) {
+  const rows: Row[] = [];
+  for (const open of [openFumehood, ...rivals.map((mode) => () => openRival(mode))]) {
     const target = await open();
     say(`loading ${target.name}`);
     try {
       const found = await loadAll(target);
       figures.push({ name: target.name, found });
-      say(`  runs/get ${Math.round(found.get.perSecond)}/s, log-batch ${Math.round(found.batch.perSecond)}/s`);
+      say(`  ${KEYS.map((key) => `${WANTED[key].what} ${Math.round(found[key].perSecond)}/s`).join(', ')}`);
+      if (target.home !== undefined) rows.push(await searchMany(target, target.home, say));
     } finally {
       await target.close();
     }
   }
-  const [ours, standard, gunicorn] = figures;
-  if (ours === undefined || standard === undefined || gunicorn === undefined) throw new Error('a side is missing');
-  const row = (what: string, key: keyof Figures, least: [number, number]): Row => {
-    const value = ours.found[key].perSecond;
-    const against = [standard, gunicorn].map(({ name, found }) => ({
-      name,
-      value: found[key].perSecond,
-      ratio: value / found[key].perSecond,
-    }));
-    return {
-      what,
-      value,
-      unit: '/s',
-      p99: ours.found[key].p99Ms,
-      against,
-      reach: `>= ${least[0]}x and >= ${least[1]}x`,
-      reached: against.every((one, at) => one.ratio >= (least[at] ?? 0)),
-    };
+  const [ours, ...others] = figures;
+  if (ours === undefined) throw new Error('a side is missing');
+  return [...KEYS.map((key) => rowOf(key, ours.found[key], others)), ...rows];
+}
+
+function rowOf(key: (typeof KEYS)[number], ours: LoadResult, others: { name: string; found: Figures }[]): Row {
+  const { what, least } = WANTED[key];
+  const value = ours.perSecond;
+  const against = others.map(({ name, found }) => {
+    const theirs = found[key].perSecond;
+    return { name, value: theirs, ratio: value / theirs };
+  });
+  return {
+    what: `${what}, ${CONNECTIONS} connections`,
+    value,
+    unit: '/s',
+    p99: ours.p99Ms,
+    against,
+    reach: `>= ${least[0]}x the default and >= ${least[1]}x gunicorn`,
+    reached: least.every((times, at) => (against[at]?.ratio ?? 0) >= times),
   };
-  return [
-    row(`runs/get, ${CONNECTIONS} connections`, 'get', [20, 5]),
-    row(`runs/log-batch of 10, ${CONNECTIONS} connections`, 'batch', [10, 6]),
-  ];
 }
 
 async function loadAll(target: Target): Promise<Figures> {
-  const experiment = await send(target, 'POST', 'experiments/create', { name: `bench-${Date.now()}` });
-  const run = (await send(target, 'POST', 'runs/create', {
-    experiment_id: experiment.experiment_id,
+  const { experiment_id: experiment } = await send(target, 'experiments/create', { name: `bench-${Date.now()}` });
+  const created = await send(target, 'runs/create', {
+    experiment_id: experiment,
     start_time: Date.now(),
     tags: [{ key: 'a', value: 'b' }],
-  })) as { run: { info: { run_id: string } } };
-  const id = run.run.info.run_id;
-  const metric = (key: number): unknown => ({ key: `m${key}`, value: 0.5, timestamp: 1_700_000_000_000, step: '{n}' });
-  const metrics = Array.from({ length: 10 }, (_, key) => metric(key));
-  await send(target, 'POST', 'runs/log-batch', {
-    run_id: id,
-    params: [{ key: 'p', value: '1' }],
-    metrics: [{ key: 'm0', value: 1, timestamp: 1, step: 0 }],
   });
-  const base = { port: target.port, connections: CONNECTIONS, warmUpMs: WARM_UP_MS, durationMs: DURATION_MS };
-  const get = await loadWith(target, {
-    ...base,
-    method: 'GET',
-    path: `${API}/runs/get?run_id=${id}`,
-    headers: {},
-    body: '',
-  });
-  const body = JSON.stringify({ run_id: id, metrics }).replaceAll('"{n}"', '{n}');
-  const headers = { 'content-type': 'application/json' };
-  const batch = await loadWith(target, { ...base, method: 'POST', path: `${API}/runs/log-batch`, headers, body });
-  return { get, batch };
+  const id = (created as { run: { info: { run_id: string } } }).run.info.run_id;
+  const params = [{ key: 'p', value: '1' }];
+  const metrics = [{ key: 'm0', value: 1, timestamp: 1, step: 0 }];
+  await send(target, 'runs/log-batch', { run_id: id, params, metrics });
+  const get = await loadWith(target, { method: 'GET', path: `${API}/runs/get?run_id=${id}` });
+  const batch = await post(target, 'runs/log-batch', batchOf(id, 10));
+  const large = await post(target, 'runs/log-batch', batchOf(id, 1000));
+  const search = await post(target, 'runs/search', await searchable(target));
+  return { get, batch, large, search };
 }
 
-async function loadWith(target: Target, load: Load): Promise<LoadResult> {
+/** A batch of so many metrics, each at a step that no other batch has. */
+function batchOf(id: string, count: number): string {
+  const metrics = Array.from({ length: count }, (_, key) => {
+    return { key: `m${key % 50}`, value: 0.5, timestamp: 1_700_000_000_000 + key, step: '{n}' };
+  });
+  return JSON.stringify({ run_id: id, metrics }).replaceAll('"{n}"', '{n}');
+}
+
+const searchBody = (experiment: unknown): string =>
+  JSON.stringify({ experiment_ids: [experiment], order_by: ['metrics.loss DESC'], max_results: PAGE });
+
+/** An experiment of runs that differ in a metric, made through the protocol; the body that searches it. */
+async function searchable(target: Target): Promise<string> {
+  const { experiment_id: experiment } = await send(target, 'experiments/create', { name: `search-${Date.now()}` });
+  const program = `const api = 'http://127.0.0.1:${target.port}${API}/';
+let left = ${FEW_RUNS};
+const post = async (path, body) => { const r = await fetch(api + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }); if (!r.ok) throw new Error(await r.text()); return r.json(); };
+await Promise.all(Array.from({ length: 8 }, async () => { while (left-- > 0) {
+  const { run } = await post('runs/create', { experiment_id: '${experiment}', start_time: Date.now() });
+  await post('runs/log-batch', { run_id: run.info.run_id, metrics: [{ key: 'loss', value: Math.random(), timestamp: 1, step: 0 }] });
+} }));`;
+  const [command = '', ...args] = [...target.enter, process.execPath, '--input-type=module', '-e', program];
+  await execute(command, args, '');
+  return searchBody(experiment);
+}
+
+/** The same search among many runs, which are put into the store directly. */
+async function searchMany(target: Target, home: string, say: (text: string) => void): Promise<Row> {
+  const { experiment_id: experiment } = await send(target, 'experiments/create', { name: `many-${Date.now()}` });
+  say(`  filling in ${MANY_RUNS} runs`);
+  const database = await openDatabase(`sqlite:${join(home, 'state.db')}`);
+  try {
+    for (let from = 0; from < MANY_RUNS; from += 1000)
+      await database.transaction(async (tx) => {
+        for (let at = from; at < Math.min(from + 1000, MANY_RUNS); at += 1) {
+          const run = runOf(at, String(experiment));
+          await insertRun(tx, run);
+          const value = (at * 7919) % MANY_RUNS;
+          await insertMetrics(tx, run.id, [{ key: 'loss', value, timeMs: 1, step: 0 }]);
+        }
+      });
+  } finally {
+    await database.close();
+  }
+  const { medianMs, p99Ms } = await loadWith(target, {
+    method: 'POST',
+    path: `${API}/runs/search`,
+    headers: { 'content-type': 'application/json' },
+    body: searchBody(experiment),
+    connections: 1,
+  });
+  return {
+    what: `runs/search of ${PAGE} among ${MANY_RUNS} by a metric`,
+    value: medianMs,
+    unit: 'ms',
+    p99: p99Ms,
+    against: [],
+    reach: '<= 50 ms',
+    reached: medianMs <= 50,
+  };
+}
+
+const runOf = (at: number, experimentId: string): Run => ({
+  id: at.toString(16).padStart(32, '0'),
+  experimentId,
+  name: `run-${at}`,
+  status: 'FINISHED',
+  startMs: 1_700_000_000_000 + at,
+  endMs: 1_700_000_001_000 + at,
+  lifecycle: 'active',
+  owner: 'operator',
+  sandboxId: null,
+  userId: 'operator',
+  artifactUri: `mlflow-artifacts:/${experimentId}/${at}/artifacts`,
+});
+
+const post = (target: Target, path: string, body: string): Promise<LoadResult> =>
+  loadWith(target, {
+    method: 'POST',
+    path: `${API}/${path}`,
+    headers: { 'content-type': 'application/json' },
+    body,
+  });
+
+async function loadWith(target: Target, load: Partial<Load>): Promise<LoadResult> {
+  const whole: Load = {
+    port: target.port,
+    method: 'GET',
+    path: '/',
+    headers: {},
+    body: '',
+    connections: CONNECTIONS,
+    warmUpMs: WARM_UP_MS,
+    durationMs: DURATION_MS,
+    ...load,
+  };
   const [command = '', ...args] = [...target.enter, process.execPath, join(import.meta.dirname, '../load.ts')];
-  const result = JSON.parse(await execute(command, args, JSON.stringify(load))) as LoadResult;
+  const result = JSON.parse(await execute(command, args, JSON.stringify(whole))) as LoadResult;
   if (result.failed > 0 || result.requests === 0) throw new Error(`${target.name}: ${result.failed} requests failed`);
   return result;
 }
 
-async function send(target: Target, method: string, path: string, body: unknown): Promise<Record<string, unknown>> {
-  const program = `const r = await fetch('http://127.0.0.1:${target.port}${API}/${path}', { method: '${method}', headers: { 'content-type': 'application/json' }, body: process.argv[1] });
+async function send(target: Target, path: string, body: unknown): Promise<Record<string, unknown>> {
+  const program = `const r = await fetch('http://127.0.0.1:${target.port}${API}/${path}', { method: 'POST', headers: { 'content-type': 'application/json' }, body: process.argv[1] });
 const text = await r.text(); if (!r.ok) { console.error(text); process.exit(1); } console.log(text);`;
-  const [command = '', ...args] = [
-    ...target.enter,
-    process.execPath,
-    '--input-type=module',
-    '-e',
-    program,
-    JSON.stringify(body),
-  ];
+  const words = [...target.enter, process.execPath, '--input-type=module', '-e', program, JSON.stringify(body)];
+  const [command = '', ...args] = words;
   return JSON.parse(await execute(command, args, '')) as Record<string, unknown>;
 }
 
-function execute(command: string, args: string[], input: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      stdout += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      stderr += text;
-    });
-    child.stdin.end(input);
-    child.on('error', reject);
-    child.on('close', (code) =>
-      code === 0 ? resolve(stdout) : reject(new Error(`${command} ended with ${code}: ${stderr}`)),
-    );
-  });
-}
+const openRival = async (mode: MlflowMode): Promise<Target> => ({ ...(await openMlflow(mode)), enter: [] });
 
 async function openFumehood(): Promise<Target> {
   const control = await startControlPlane();
   const { id } = await control.json<{ id: string }>(['sandbox', 'create', '--memory', '256m', '--disk', '64m']);
   const pid = readFileSync(join(runtimeFolder(control.home), 'sb', id, 'pid'), 'utf8').trim();
-  return { name: 'fumehood', port: 5000, enter: ['nsenter', '--net', '--target', pid], close: () => control.close() };
-}
-
-async function openMlflow(python: string, mode: 'default' | 'gunicorn'): Promise<Target> {
-  const folder = mkdtempSync(join(tmpdir(), 'fumehood-bench-'));
-  const port = await freePort();
-  const args = [
-    '-m',
-    'mlflow',
-    'server',
-    '--host',
-    '127.0.0.1',
-    '--port',
-    String(port),
-    '--backend-store-uri',
-    `sqlite:///${folder}/mlflow.db`,
-  ];
-  const gunicorn = mode === 'gunicorn' ? ['--gunicorn-opts', '--workers 4'] : [];
-  const env = {
-    ...process.env,
-    PATH: `${dirname(python)}:${process.env.PATH ?? ''}`,
-    MLFLOW_DISABLE_TELEMETRY: 'true',
-    HOME: folder,
-  };
-  const child = spawn(python, [...args, '--artifacts-destination', join(folder, 'artifacts'), ...gunicorn], {
-    env,
-    cwd: folder,
-    detached: true,
-    stdio: 'ignore',
-  });
-  const close = async (): Promise<void> => {
-    await ended(child);
-    rmSync(folder, { recursive: true, force: true });
-  };
-  for (const limit = Date.now() + 120_000; ; ) {
-    const healthy = await fetch(`http://127.0.0.1:${port}/health`).then(
-      (response) => response.ok,
-      () => false,
-    );
-    if (healthy) return { name: `mlflow server (${mode})`, port, enter: [], close };
-    if (Date.now() > limit || child.exitCode !== null) {
-      await close();
-      throw new Error(`mlflow server (${mode}) did not start`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 500));
-  }
-}
-
-/** Ends a server with its workers. */
-function ended(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => {
-    if (child.exitCode !== null || child.pid === undefined) return resolve();
-    child.once('exit', () => resolve());
-    process.kill(-child.pid, 'SIGKILL');
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
+  const enter = ['nsenter', '--net', '--target', pid];
+  return { name: 'fumehood', port: 5000, enter, home: control.home, close: () => control.close() };
 }
