@@ -168,7 +168,7 @@ for (const store of TEST_STORES) {
     });
 
     it('never mounts a version whose stored bytes were changed', async () => {
-      const { version } = await add('flipped', { 'x.txt': 'some words' }, ['internal']);
+      const { version } = await add('flipped', { 'x.txt': 'some words '.repeat(2000) }, ['internal']);
       const blobs = await world.database.read(async (reader) => {
         const object = await selectObject(reader, 'datasets', 'flipped/1/x.txt');
         return selectContentBlobs(reader, object?.contentId ?? '');

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { AppError } from '#kernel/errors.ts';
+import { SMALL_BLOB_BYTES } from './blob.ts';
 import { FRAME_BYTES } from './frame.ts';
 import { collect, inPieces, openWorld, patternBytes, person, type World } from './test-objects.ts';
 
@@ -18,7 +19,17 @@ describe('blob folder', () => {
   const pathOf = (blobId: string): string => join(world.home, 'objects', blobId.slice(0, 2), blobId);
 
   it('gives any span of any content, frames or not', async () => {
-    const sizes = [0, 1, FRAME_BYTES - 1, FRAME_BYTES, FRAME_BYTES + 1, 3 * FRAME_BYTES, 3 * FRAME_BYTES + 77];
+    const sizes = [
+      0,
+      1,
+      SMALL_BLOB_BYTES,
+      SMALL_BLOB_BYTES + 1,
+      FRAME_BYTES - 1,
+      FRAME_BYTES,
+      FRAME_BYTES + 1,
+      3 * FRAME_BYTES,
+      3 * FRAME_BYTES + 77,
+    ];
     for (const size of sizes) {
       const bytes = patternBytes(size, size + 1);
       const blob = await world.vault.write(inPieces(bytes, 333_333));
@@ -36,10 +47,26 @@ describe('blob folder', () => {
   });
 
   it('keeps no plaintext on disk, in files that only their owner may read', async () => {
-    const blob = await world.vault.write(inPieces(Buffer.from('a very secret sentence')));
+    const blob = await world.vault.write(inPieces(Buffer.from('a very secret sentence'.repeat(1000))));
     assert.equal((await readFile(pathOf(blob.blobId))).includes('secret'), false);
     assert.equal((await stat(pathOf(blob.blobId))).mode & 0o777, 0o600);
     assert.equal((await stat(join(world.home, 'objects'))).mode & 0o777, 0o700);
+  });
+
+  it('leaves a small one, encrypted, to the commit that names it, and never gives it back changed', async () => {
+    const bytes = Buffer.from('a very secret sentence');
+    const blob = await world.vault.write(inPieces(bytes));
+    assert.ok(blob.sealed !== undefined && !Buffer.from(blob.sealed).includes('secret'));
+    await assert.rejects(stat(pathOf(blob.blobId)));
+    for (let at = 0; at < blob.sealed.length; at += 1) {
+      const sealed = Buffer.from(blob.sealed);
+      sealed[at] = (sealed[at] ?? 0) ^ 1;
+      await assert.rejects(collect(world.vault.read({ ...blob, sealed })), damaged);
+    }
+    await assert.rejects(collect(world.vault.read({ ...blob, sealed: blob.sealed.subarray(1) })), damaged);
+    const other = await world.vault.write(inPieces(bytes));
+    assert.ok(other.sealed !== undefined);
+    await assert.rejects(collect(world.vault.read({ ...blob, sealed: other.sealed })), damaged);
   });
 
   it('turns a flipped byte, swapped frames, a cut and another blob in its place into an error, never into data', async () => {
@@ -87,8 +114,11 @@ describe('blob folder', () => {
     await world.objects.put({ ...ada, bucket: 'mlflow', key: 'named', body: inPieces(Buffer.from('named')) });
     const { uploadId } = await world.objects.beginUpload({ ...ada, bucket: 'mlflow', key: 'parts' });
     const part = { ...ada, bucket: 'mlflow', key: 'parts', uploadId, partNumber: 1 };
-    const kept = await world.objects.uploadPart({ ...part, source: { body: inPieces(Buffer.from('part')) } });
-    const finished = await world.vault.write(inPieces(Buffer.from('its commit is on its way')));
+    const kept = await world.objects.uploadPart({
+      ...part,
+      source: { body: inPieces(patternBytes(2 * SMALL_BLOB_BYTES)) },
+    });
+    const finished = await world.vault.write(inPieces(patternBytes(2 * SMALL_BLOB_BYTES)));
     const orphan = join(world.home, 'objects', 'ab', `ab${'0'.repeat(30)}`);
     const young = join(world.home, 'objects', 'ab', `ab${'1'.repeat(30)}`);
     await writeFile(orphan, 'x');

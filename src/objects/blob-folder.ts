@@ -5,13 +5,14 @@ import type { Clock } from '#kernel/clock.ts';
 import { DATA_KEY_BYTES } from '#kernel/envelope.ts';
 import { AppError } from '#kernel/errors.ts';
 import type { KeyProvider } from '#kernel/key-provider.ts';
-import type { Blob, BlobVault, ByteSpan, WriteOptions } from './blob.ts';
+import { type Blob, type BlobVault, type ByteSpan, SMALL_BLOB_BYTES, type WriteOptions } from './blob.ts';
 import { createChecksum } from './checksum.ts';
 import { FRAME_BYTES, frameCount, frameSpan, openFrame, sealedSize, sealFrame } from './frame.ts';
 import { freeNow } from './free-now.ts';
 
 type Deps = { folder: string; keys: KeyProvider; clock: Clock };
 
+const SYNC_EVERY_BYTES = 16 * 1024 * 1024;
 const BLOB_ID = /^[0-9a-f]{32}$/;
 const FAN_OUT = Array.from({ length: 256 }, (_, index) => index.toString(16).padStart(2, '0'));
 
@@ -45,7 +46,9 @@ export async function openBlobFolder(deps: Deps): Promise<BlobVault> {
       const blobId = randomBytes(16).toString('hex');
       writing.add(blobId);
       try {
-        return await writeBlob({ keys: deps.keys, path: pathOf(blobId) }, blobId, body, options);
+        const blob = await writeBlob({ keys: deps.keys, path: pathOf(blobId) }, blobId, body, options);
+        if (blob.sealed !== undefined) writing.delete(blobId);
+        return blob;
       } catch (error) {
         remove(blobId);
         throw error;
@@ -99,19 +102,65 @@ async function writeBlob(
 ): ReturnType<BlobVault['write']> {
   const dataKey = randomBytes(DATA_KEY_BYTES);
   const wrapped = await at.keys.wrap(dataKey, contextOf(blobId));
-  const file = await open(at.path, 'wx', 0o600);
+  const sink = createSink(at.path);
   try {
-    const content = await writeFrames(file, dataKey, blobId, body, options);
-    await file.sync();
-    await syncFolder(join(at.path, '..'));
-    return { blobId, ...content, ...wrapped };
+    const content = await writeFrames(sink, dataKey, blobId, body, options);
+    const small = sink.small();
+    if (small === undefined) await sink.sync();
+    return { blobId, ...content, ...wrapped, ...(small === undefined ? {} : { sealed: small }) };
   } finally {
-    await file.close();
+    await sink.close();
   }
 }
 
+/** Where frames go: a file that is made when there is more than one small frame. */
+type Sink = {
+  /** Takes over the bytes of a frame. */
+  write(sealed: Buffer, tag: Buffer, last: boolean): Promise<void>;
+  /** The whole when it is small; then there is no file. */
+  small(): Buffer | undefined;
+  sync(): Promise<void>;
+  close(): Promise<void>;
+};
+
+function createSink(path: string): Sink {
+  let file: FileHandle | undefined;
+  let small: Buffer | undefined;
+  let unsynced = 0;
+  let syncing: Promise<unknown> = Promise.resolve();
+  return {
+    write: async (sealed, tag, last) => {
+      if (last && file === undefined && sealed.length <= SMALL_BLOB_BYTES) {
+        small = Buffer.concat([sealed, tag]);
+        return;
+      }
+      const target = file ?? (await open(path, 'wx', 0o600));
+      file = target;
+      await writeAll(target, sealed);
+      await writeAll(target, tag);
+      unsynced += sealed.length;
+      freeNow(sealed);
+      if (unsynced < SYNC_EVERY_BYTES) return;
+      // The disk begins while the rest arrives.
+      unsynced = 0;
+      syncing = syncing.then(() => target.datasync());
+      syncing.catch(() => undefined);
+    },
+    small: () => small,
+    sync: async () => {
+      await syncing;
+      await file?.sync();
+      await syncFolder(join(path, '..'));
+    },
+    close: async () => {
+      await syncing.catch(() => undefined);
+      await file?.close();
+    },
+  };
+}
+
 async function writeFrames(
-  file: FileHandle,
+  sink: Sink,
   key: Uint8Array,
   blobId: string,
   body: AsyncIterable<Uint8Array>,
@@ -119,15 +168,13 @@ async function writeFrames(
 ): Promise<Pick<Blob, 'sizeBytes' | 'sha256' | 'md5'> & { checksums: Record<string, string> }> {
   const algorithms = new Set([...(options.algorithms ?? []), 'sha256' as const, 'md5' as const]);
   const sums = new Map([...algorithms].map((algorithm) => [algorithm, createChecksum(algorithm)]));
-  const frame = Buffer.allocUnsafe(FRAME_BYTES);
+  const frame = Buffer.allocUnsafe(Math.min(FRAME_BYTES, options.contentLength ?? FRAME_BYTES));
   let filled = 0;
   let index = 0;
   let sizeBytes = 0;
   const flush = async (last: boolean): Promise<void> => {
     const { sealed, tag } = sealFrame(key, { blobId, index, last }, frame.subarray(0, filled));
-    await writeAll(file, sealed);
-    await writeAll(file, tag);
-    freeNow(sealed);
+    await sink.write(sealed, tag, last);
     index += 1;
     filled = 0;
   };
@@ -174,15 +221,17 @@ async function* readBlob(at: Place, blob: Blob, span?: ByteSpan): AsyncGenerator
   const end = span?.end ?? blob.sizeBytes - 1;
   const whole = start === 0 && end === blob.sizeBytes - 1;
   const key = await at.keys.unwrap(blob, contextOf(blob.blobId));
+  if (blob.sealed !== undefined) {
+    const part = readSmall(key, blob, blob.sealed).subarray(start, end + 1);
+    if (part.length > 0) yield part;
+    return;
+  }
   const file = await openSized(at.path, sealedSize(blob.sizeBytes));
   try {
     const sum = whole ? createChecksum('sha256') : undefined;
-    const buffer = Buffer.allocUnsafe(frameSpan(0, blob.sizeBytes).length);
     const lastIndex = frameCount(blob.sizeBytes) - 1;
     const until = Math.max(0, Math.floor(end / FRAME_BYTES));
-    for (let index = Math.floor(start / FRAME_BYTES); index <= until; index += 1) {
-      const { offset, length } = frameSpan(index, blob.sizeBytes);
-      const sealed = await readExactly(file, buffer.subarray(0, length), offset);
+    for await (const { index, sealed } of sealedFrames(file, blob.sizeBytes, Math.floor(start / FRAME_BYTES), until)) {
       const plain = openFrame(key, { blobId: blob.blobId, index, last: index === lastIndex }, sealed);
       sum?.update(plain);
       // The last frame leaves only when the digest of the whole is right.
@@ -194,6 +243,40 @@ async function* readBlob(at: Place, blob: Blob, span?: ByteSpan): AsyncGenerator
   } finally {
     await file.close();
   }
+}
+
+/** The frames from one to another, each read while the one before is worked on; its bytes are good until the next but one. */
+async function* sealedFrames(
+  file: FileHandle,
+  sizeBytes: number,
+  from: number,
+  until: number,
+): AsyncGenerator<{ index: number; sealed: Buffer }, void, undefined> {
+  const longest = frameSpan(0, sizeBytes).length;
+  const buffers = [Buffer.allocUnsafe(longest), Buffer.allocUnsafe(longest)];
+  const read = (index: number): Promise<Buffer> => {
+    const { offset, length } = frameSpan(index, sizeBytes);
+    return readExactly(file, (buffers[index % 2] as Buffer).subarray(0, length), offset);
+  };
+  let next = read(from);
+  for (let index = from; index <= until; index += 1) {
+    const sealed = await next;
+    if (index < until) {
+      next = read(index + 1);
+      // Whoever stops to read does not wait for it, and its failure is then nobody's.
+      next.catch(() => undefined);
+    }
+    yield { index, sealed };
+  }
+}
+
+function readSmall(key: Uint8Array, blob: Blob, sealed: Uint8Array): Buffer {
+  if (sealed.length !== sealedSize(blob.sizeBytes)) throw damaged();
+  const plain = openFrame(key, { blobId: blob.blobId, index: 0, last: true }, sealed);
+  const sum = createChecksum('sha256');
+  sum.update(plain);
+  if (sum.digest().toString('hex') !== blob.sha256) throw damaged();
+  return plain;
 }
 
 async function openSized(path: string, sealedBytes: number): Promise<FileHandle> {

@@ -2,7 +2,17 @@ import type { WrappedKey } from '#kernel/key-provider.ts';
 import type { ChecksumAlgorithm, Checksums } from './checksum.ts';
 
 /** Encrypted bytes that were written and synced once and never change. `sha256` and `md5` are of the plaintext, hex. */
-export type Blob = WrappedKey & { blobId: string; sizeBytes: number; sha256: string; md5: string };
+export type Blob = WrappedKey & {
+  blobId: string;
+  sizeBytes: number;
+  sha256: string;
+  md5: string;
+  /** The encrypted bytes of a small blob, which lie in the store beside its row and not in the vault. */
+  sealed?: Uint8Array;
+};
+
+/** Plaintext of at most so many bytes is small: the commit that names it makes it durable, and no file has to be synced. */
+export const SMALL_BLOB_BYTES = 16 * 1024;
 
 export type WriteOptions = {
   algorithms?: readonly ChecksumAlgorithm[];
@@ -18,7 +28,7 @@ export type ByteSpan = { start: number; end: number };
 /** Where blobs are kept: a folder here; another engine has the same five members. */
 export type BlobVault = {
   readonly keyName: string;
-  /** Encrypts a stream; answers when it is durable. It must be settled afterwards by `keep` or `discard`. */
+  /** Encrypts a stream; answers when it is durable, or `sealed` when it is small. It must be settled afterwards by `keep` or `discard`. */
   write(body: AsyncIterable<Uint8Array>, options?: WriteOptions): Promise<Blob & { checksums: Checksums }>;
   /** The commit that names these blobs is durable. */
   keep(blobIds: readonly string[]): void;

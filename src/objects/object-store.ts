@@ -27,6 +27,7 @@ type BlobRow = {
   key_name: string;
   key_version: number;
   wrapped: Uint8Array;
+  sealed: Uint8Array | null;
 };
 
 /** What a key names: size and digests of the whole, and its blobs in order. */
@@ -92,12 +93,16 @@ export async function insertBlobs(tx: Tx, blobs: readonly Blob[], nowMs: number)
   for (const blob of blobs) {
     await tx.run(sql`insert into object_blobs (blob_id, size_bytes, sha256, md5, key_name, key_version, wrapped, created_ms)
       values (${blob.blobId}, ${blob.sizeBytes}, ${blob.sha256}, ${blob.md5}, ${blob.keyName}, ${blob.keyVersion}, ${blob.wrapped}, ${nowMs})`);
+    if (blob.sealed !== undefined)
+      await tx.run(sql`insert into object_blob_bytes (blob_id, sealed) values (${blob.blobId}, ${blob.sealed})`);
   }
 }
 
 /** Removes blobs that nothing names. */
 export async function deleteBlobs(tx: Tx, blobIds: readonly string[]): Promise<void> {
-  if (blobIds.length > 0) await tx.run(sql`delete from object_blobs where blob_id in ${listSql(blobIds)}`);
+  if (blobIds.length === 0) return;
+  await tx.run(sql`delete from object_blobs where blob_id in ${listSql(blobIds)}`);
+  await tx.run(sql`delete from object_blob_bytes where blob_id in ${listSql(blobIds)}`);
 }
 
 /** Which of these blobs are named. */
@@ -121,15 +126,18 @@ const toBlob = (row: BlobRow): Blob => ({
   keyName: row.key_name,
   keyVersion: row.key_version,
   wrapped: row.wrapped,
+  ...(row.sealed === null ? {} : { sealed: row.sealed }),
 });
+
+const BLOB: Sql = rawSql(
+  'select b.*, s.sealed from object_blobs b left join object_blob_bytes s on s.blob_id = b.blob_id',
+);
 
 /** Blobs by id, in the order of the ids. */
 export async function selectBlobs(reader: Reader, blobIds: readonly string[]): Promise<Blob[]> {
   const found = new Map<string, Blob>();
   for (let at = 0; at < blobIds.length; at += 500) {
-    const rows = await reader.all<BlobRow>(
-      sql`select * from object_blobs where blob_id in ${listSql(blobIds.slice(at, at + 500))}`,
-    );
+    const rows = await reader.all<BlobRow>(sql`${BLOB} where b.blob_id in ${listSql(blobIds.slice(at, at + 500))}`);
     for (const row of rows) found.set(row.blob_id, toBlob(row));
   }
   return blobIds.flatMap((id) => found.get(id) ?? []);
@@ -137,8 +145,9 @@ export async function selectBlobs(reader: Reader, blobIds: readonly string[]): P
 
 /** The blobs of a content, in order. */
 export async function selectContentBlobs(reader: Reader, contentId: string): Promise<Blob[]> {
-  const rows = await reader.all<BlobRow>(sql`select b.* from object_content_blobs p
-    join object_blobs b on b.blob_id = p.blob_id where p.content_id = ${contentId} order by p.position`);
+  const rows = await reader.all<BlobRow>(sql`select b.*, s.sealed from object_content_blobs p
+    join object_blobs b on b.blob_id = p.blob_id left join object_blob_bytes s on s.blob_id = b.blob_id
+    where p.content_id = ${contentId} order by p.position`);
   return rows.map(toBlob);
 }
 

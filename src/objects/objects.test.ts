@@ -108,7 +108,7 @@ for (const store of TEST_STORES) {
         },
       };
       const unsure = createObjects({ ...world.deps, gateway });
-      const body = inPieces(Buffer.from('named or not'));
+      const body = inPieces(Buffer.from('named or not '.repeat(2000)));
       await assert.rejects(unsure.put({ ...ada, bucket: 'lab', key: 'unsure', body }), refusedAs('unavailable'));
       const swept = (graceMs: number) => world.objects.sweep({ requestId: 'req-3', graceMs, abandonedMs: 86_400_000 });
       assert.equal((await swept(3_600_000)).blobs, 0);
