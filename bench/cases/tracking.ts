@@ -127,7 +127,7 @@ async function searchMany(target: Target, home: string, say: (text: string) => v
           const run = runOf(at, String(experiment));
           await insertRun(tx, run);
           const value = (at * 7919) % MANY_RUNS;
-          await insertMetrics(tx, run.id, [{ key: 'loss', value, timeMs: 1, step: 0 }]);
+          await insertMetrics(tx, run, [{ key: 'loss', value, timeMs: 1, step: 0 }]);
         }
       });
   } finally {
