@@ -7,6 +7,8 @@ export type Signer = {
   name: string /** The verifier key, one line of text. */;
   publicKey: string;
   sign(checkpoint: Omit<Checkpoint, 'origin'>): string;
+  /** Signs another text than a checkpoint; its first line says what it is, and must not be the log's name. Lines end with a line feed. */
+  signNote(text: string): string;
 };
 
 const ED25519 = 1;
@@ -29,13 +31,18 @@ export function createSigner(name: string, privateKeyPem: string): Signer {
   const privateKey = createPrivateKey(privateKeyPem);
   const publicKey = rawPublicKey(createPublicKey(privateKey));
   const hash = keyHash(name, publicKey);
+  const signed = (text: string): string => {
+    const signature = Buffer.concat([hash, sign(null, Buffer.from(text), privateKey)]);
+    return `${text}\n\u2014 ${name} ${signature.toString('base64')}\n`;
+  };
   return {
     name,
     publicKey: `${name}+${hash.toString('hex')}+${Buffer.concat([Buffer.from([ED25519]), publicKey]).toString('base64')}`,
-    sign: ({ size, root }) => {
-      const text = `${name}\n${size}\n${root.toString('base64')}\n`;
-      const signature = Buffer.concat([hash, sign(null, Buffer.from(text), privateKey)]);
-      return `${text}\n\u2014 ${name} ${signature.toString('base64')}\n`;
+    sign: ({ size, root }) => signed(`${name}\n${size}\n${root.toString('base64')}\n`),
+    signNote: (text) => {
+      if (text.startsWith(`${name}\n`) || !/^[^\x00-\x09\x0b-\x1f]+\n$/.test(text) || text.includes('\n\n'))
+        throw new TypeError('this text cannot be signed as a note of the log');
+      return signed(text);
     },
   };
 }
@@ -43,20 +50,32 @@ export function createSigner(name: string, privateKeyPem: string): Signer {
 /** Why a note is not what it says, in words. */
 export class CheckpointError extends Error {}
 
+/** The text of a note, once its signature by the verifier key is checked. Throws CheckpointError. */
+export function openNote(note: string, publicKey: string): string {
+  const { name, key, hash } = parseVerifierKey(publicKey);
+  const { text, rest } = splitNote(note);
+  const isSigned = signatures(rest).some(
+    (one) => one.name === name && one.hash.equals(hash) && verify(null, Buffer.from(text), key, one.signature),
+  );
+  if (!isSigned) throw new CheckpointError("it does not carry this key's signature");
+  return text;
+}
+
+function splitNote(note: string): { text: string; rest: string } {
+  const end = note.indexOf('\n\n');
+  if (end < 0) throw new CheckpointError('it is not a signed note');
+  return { text: note.slice(0, end + 1), rest: note.slice(end + 2) };
+}
+
 /** The checkpoint in a note, once its signature by the verifier key is checked. Throws CheckpointError. */
 export function openCheckpoint(note: string, publicKey: string): Checkpoint {
-  const { name, key, hash } = parseVerifierKey(publicKey);
-  const end = note.indexOf('\n\n');
-  if (end < 0) throw new CheckpointError('the checkpoint is not a signed note');
-  const text = note.slice(0, end + 1);
-  const [origin, size, root] = text.split('\n');
+  const { name } = parseVerifierKey(publicKey);
+  const [origin, size, root] = splitNote(note).text.split('\n');
   if (origin !== name) throw new CheckpointError(`the checkpoint is of "${origin}", the key of "${name}"`);
-  if (
-    !signatures(note.slice(end + 2)).some(
-      (one) => one.name === name && one.hash.equals(hash) && verify(null, Buffer.from(text), key, one.signature),
-    )
-  ) {
-    throw new CheckpointError("the checkpoint does not carry this key's signature");
+  try {
+    openNote(note, publicKey);
+  } catch (error) {
+    throw error instanceof CheckpointError ? new CheckpointError(`the checkpoint: ${error.message}`) : error;
   }
   if (size === undefined || root === undefined || !/^(0|[1-9][0-9]{0,15})$/.test(size))
     throw new CheckpointError('the checkpoint names no size');
@@ -83,6 +102,8 @@ function signatures(text: string): { name: string; hash: Buffer; signature: Buff
     const match = /^\u2014 (\S+) (\S+)$/.exec(line);
     if (match?.[1] === undefined || match[2] === undefined) return [];
     const bytes = Buffer.from(match[2], 'base64');
+    // One signature has one spelling.
+    if (bytes.toString('base64') !== match[2]) return [];
     return [{ name: match[1], hash: bytes.subarray(0, 4), signature: bytes.subarray(4) }];
   });
 }

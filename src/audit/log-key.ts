@@ -1,6 +1,14 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { AppError } from '#kernel/errors.ts';
+
+/** Where a home keeps the key of its log. */
+export const logKeyPath = (home: string): string => join(home, 'keys', 'audit-log.pem');
+
+/** The name under which the log of a home signs. */
+export const logOrigin = (home: string): string =>
+  `fumehood.local/${createHash('sha256').update(home).digest('hex').slice(0, 16)}`;
 
 /** Reads the log's private key (PEM), or makes it for a log that is still empty. Refuses a key that others may read, and a missing one. */
 export function loadLogKey(path: string, options: { logIsEmpty: boolean }): string {

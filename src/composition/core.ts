@@ -1,5 +1,4 @@
 /** Store, keys, audit log, policy and gateway: what everything else stands on. */
-import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '#kernel/clock.ts';
@@ -13,7 +12,7 @@ import { type AuditLog, openAuditLog } from '#src/audit/audit-log.ts';
 import { selectSize } from '#src/audit/audit-store.ts';
 import { createSigner, type Signer } from '#src/audit/checkpoint.ts';
 import { type Committer, createCommitter } from '#src/audit/committer.ts';
-import { loadLogKey } from '#src/audit/log-key.ts';
+import { loadLogKey, logKeyPath, logOrigin } from '#src/audit/log-key.ts';
 import { createTilePublisher, type TilePublisher } from '#src/audit/tile-publisher.ts';
 import type { Settings } from '#src/config/schema.ts';
 import { openDatabase } from '#src/database/open-database.ts';
@@ -73,8 +72,7 @@ export async function openCore(options: {
     timeoutMs: settings['database.timeout'],
   });
   const logIsEmpty = (await database.read(selectSize)) === 0;
-  const origin = `fumehood.local/${createHash('sha256').update(home).digest('hex').slice(0, 16)}`;
-  const signer = createSigner(origin, loadLogKey(join(home, 'keys', 'audit-log.pem'), { logIsEmpty }));
+  const signer = createSigner(logOrigin(home), loadLogKey(logKeyPath(home), { logIsEmpty }));
   const keys = await openKeyFile({
     folder: join(home, 'keys'),
     keyName: 'fumehood',

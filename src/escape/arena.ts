@@ -105,6 +105,13 @@ async function attackOutside({ world, neighbour, unsealed }: Parts, attack: Atta
   return planted(world, attack) ?? outcomeOf(ended);
 }
 
+/** The JSON of the last line of a program's output. Throws when it broke. */
+export function resultOf<T>(ended: { exitCode: number; stdout: string; stderr: string }): T {
+  if (ended.exitCode !== 0)
+    throw new Error(`The program broke (exit code ${ended.exitCode}): ${ended.stderr.slice(-500)}`);
+  return JSON.parse(ended.stdout.trim().split('\n').at(-1) ?? '') as T;
+}
+
 export const networkOf = (handle: Handle): string => (handle.data as { claim: { network: string } }).claim.network;
 
 /** A TCP port on every address and an abstract Unix socket, served until the sandbox ends. */

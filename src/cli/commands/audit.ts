@@ -73,7 +73,8 @@ export const audit: readonly Command[] = [
     example: 'fumehood audit verify',
     flags: [
       { name: 'dir', value: 'DIR', help: 'a folder that "audit export" wrote' },
-      { name: 'public-key', value: 'FILE', help: 'the key that signed it' },
+      { name: 'scorecard', value: 'FILE', help: 'a scorecard that "doctor --escape" wrote, instead of the log' },
+      { name: 'public-key', value: 'FILE', help: "the key that signed it (for a scorecard, else this home's)" },
       {
         name: 'checkpoint',
         value: 'FILE',
@@ -81,6 +82,9 @@ export const audit: readonly Command[] = [
       },
     ],
     run: async (context) => {
+      const scorecard = context.text('scorecard');
+      if (scorecard !== undefined)
+        return (await import('../escape-scorecard.ts')).verifyCard(context, scorecard, fileOf(context, 'public-key'));
       const result = context.text('dir') === undefined ? await verifyOnline(context) : await verifyOffline(context);
       return report(context, result);
     },

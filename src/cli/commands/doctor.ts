@@ -11,8 +11,19 @@ export const doctor: readonly Command[] = [
     verb: '',
     summary: 'Check what this host can enforce, and how to mend what it cannot',
     example: 'fumehood doctor',
-    details: 'Needs no control plane. Ends with 0 when sandboxes can run here, else with 1.',
+    details:
+      'Needs no control plane. Ends with 0 when sandboxes can run here, else with 1; with --escape, when no attack got through.',
+    flags: [
+      {
+        name: 'escape',
+        help: 'attack sandboxes of a home of its own in every known way, and write a signed scorecard',
+      },
+      { name: 'runtime', value: 'NAME', help: 'with --escape: the OCI runtime to attack (else runc)' },
+      { name: 'only', value: 'FAMILY', many: true, help: 'with --escape: only this family of attacks' },
+      { name: 'out', value: 'FILE', help: 'with --escape: where to write the scorecard (else scorecard.json)' },
+    ],
     run: async (context) => {
+      if (context.on('escape')) return (await import('../escape-scorecard.ts')).runEscapeSuite(context);
       const driver = await openDriver(context);
       const probe = await driver.probe();
       const { hostChecks } = await import('../host-checks.ts');
