@@ -27,6 +27,7 @@ import { ensureFirstOperator } from '#src/identity/create-user.ts';
 import { tokenRoutes } from '#src/identity/token-routes.ts';
 import { userRoutes } from '#src/identity/user-routes.ts';
 import { selectUser } from '#src/identity/user-store.ts';
+import { imageRoutes } from '#src/images/image-routes.ts';
 import { lineageRoutes } from '#src/lineage/lineage-routes.ts';
 import { selectLabelsByNode } from '#src/lineage/lineage-store.ts';
 import { nodeKey } from '#src/lineage/node.ts';
@@ -37,7 +38,7 @@ import { policyRoutes } from '#src/policies/policy-routes.ts';
 import { createLiveSandboxes } from '#src/sandboxes/live-sandboxes.ts';
 import type { SandboxDeps } from '#src/sandboxes/sandbox-deps.ts';
 import { sandboxRoutes } from '#src/sandboxes/sandbox-routes.ts';
-import { isEnvironmentUsed } from '#src/sandboxes/sandbox-store.ts';
+import { isUsedBySandbox } from '#src/sandboxes/sandbox-store.ts';
 import { sandboxFileRoutes, sandboxStreamRoutes } from '#src/sandboxes/sandbox-stream-routes.ts';
 import { secretRoutes } from '#src/secrets/secret-routes.ts';
 import { observeDriver } from '#src/telemetry/observe-driver.ts';
@@ -132,12 +133,13 @@ function routesOf(
     python: data.python,
     indexUrl: core.settings['index.url'],
     withSandbox: createBuildSandboxes(sandboxes),
-    inUse: (digest: string) => database.read((reader) => isEnvironmentUsed(reader, digest)),
+    inUse: (digest: string) => database.read((reader) => isUsedBySandbox(reader, digest)),
   };
   return [
     ...sandboxRoutes(sandboxes),
     ...sandboxFileRoutes(sandboxes),
     ...environmentRoutes(environments),
+    ...imageRoutes({ gateway, clock, files: data.images, inUse: environments.inUse }),
     ...datasetRoutes(data.datasets),
     ...accessKeyRoutes({ accessKeys: data.accessKeys }),
     ...runRoutes({ labelsOf: core.lineage.labelsOf, labelsByRun }),

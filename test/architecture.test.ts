@@ -10,6 +10,7 @@ const EDGES = ['doors', 'gateway', 'http', 'cli'];
 const DOMAINS = [
   'sandboxes',
   'environments',
+  'images',
   'datasets',
   'objects',
   'secrets',

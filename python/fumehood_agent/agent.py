@@ -27,7 +27,7 @@ def main():
     configured = messages.decode(os.environ.pop("FUMEHOOD_AGENT", "{}").encode())
     kernel.hide_from_children()
     loop = Loop()
-    execs = Execs(loop, configured.get("own") or {})
+    execs = Execs(loop, configured.get("own") or {}, configured.get("image") or {})
     warm = WarmInterpreter(loop, execs, configured.get("python") or "/usr/bin/python3", configured.get("warmImports") or [])
     listener = _listening_socket(sys.argv[1:])
     listener.setblocking(False)

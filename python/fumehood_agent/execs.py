@@ -15,9 +15,11 @@ SIGNAL_NAMES = {number: name for name, number in reversed(SIGNALS.items())}
 
 
 class Execs:
-    def __init__(self, loop, own):
+    def __init__(self, loop, own, image):
+        """`image`: its word on commands (`env` below every other variable, `cwd`), which is not for the agent itself."""
         self.loop = loop
         self.own = own
+        self._image = image
         self.by_pid = {}
         self._next = 0
         self._last_end = time.monotonic()
@@ -26,8 +28,8 @@ class Execs:
     def start(self, connection, request):
         self._next += 1
         mark = f"{os.getpid()}.{self._next}"
-        env = {**os.environ, **self.own, **(request.get("env") or {}), MARK: mark}
-        cwd = request.get("cwd") or ("/workspace" if os.path.isdir("/workspace") else "/")
+        env = {**self.env(), **self.own, **(request.get("env") or {}), MARK: mark}
+        cwd = request.get("cwd") or self.folder()
         running = Running(self, connection, request, mark)
         try:
             running.spawn(request["argv"], env, cwd)
@@ -41,6 +43,12 @@ class Execs:
         """From now on the sandbox is somebody's: `own` are the variables that only this one has."""
         self.own = own
         self._last_end = time.monotonic()
+
+    def env(self):
+        return {**(self._image.get("env") or {}), **os.environ}
+
+    def folder(self):
+        return next((one for one in (self._image.get("cwd"), "/workspace") if one and os.path.isdir(one)), "/")
 
     def mark(self):
         self._next += 1

@@ -27,7 +27,7 @@ class WarmInterpreter:
         nothing = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         command = [self.python, "-u", os.path.join(HERE, "zygote.py"), "3", messages.encode(self.imports).decode()]
         try:
-            pid = spawn(command, dict(os.environ), "/", (nothing, 1, 2, theirs.fileno()))
+            pid = spawn(command, self.execs.env(), "/", (nothing, 1, 2, theirs.fileno()))
         except OSError:
             ours.close()
             return
@@ -75,7 +75,7 @@ class WarmInterpreter:
         os.write(code, source)
         os.lseek(code, 0, os.SEEK_SET)
         env = {**self.execs.own, **(request.get("env") or {}), "FUMEHOOD_EXEC": mark}
-        call = {"call": self._number, "name": request.get("name") or "<python>", "env": env, "cwd": request.get("cwd")}
+        call = {"call": self._number, "name": request.get("name") or "<python>", "env": env, "cwd": request.get("cwd") or self.execs.folder()}
         descriptors = [in_r, out_w, err_w, code]
         self._calls[self._number] = running
         try:

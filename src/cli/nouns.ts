@@ -50,6 +50,11 @@ export const NOUNS: readonly Noun[] = [
     load: async () => (await import('./commands/environment.ts')).environment,
   },
   {
+    name: 'image',
+    summary: 'OCI images that can be the root of a sandbox',
+    load: async () => (await import('./commands/image.ts')).image,
+  },
+  {
     name: 'dataset',
     summary: 'Data sets, their versions and tags',
     load: async () => (await import('./commands/dataset.ts')).dataset,

@@ -1,5 +1,6 @@
 /** Objects, data sets, secrets, access keys and environments. */
 import { createHash } from 'node:crypto';
+import { realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { createKeyedMutex } from '#kernel/keyed-mutex.ts';
 import { DATASET_BUCKET } from '#src/datasets/dataset.ts';
@@ -9,10 +10,12 @@ import { type DatasetMounts, openDatasetMounts } from '#src/datasets/materialize
 import { createEnvironmentFiles, type EnvironmentFiles } from '#src/environments/environment-files.ts';
 import { selectEnvironmentDigests } from '#src/environments/environment-store.ts';
 import { createUv } from '#src/environments/uv.ts';
+import { createImageFiles, type ImageFiles } from '#src/images/image-files.ts';
 import { type AccessKeys, createAccessKeys } from '#src/objects/access-keys.ts';
 import { openBlobFolder } from '#src/objects/blob-folder.ts';
 import { createObjects, type Objects } from '#src/objects/create-objects.ts';
 import { createShelf } from '#src/objects/shelf.ts';
+import { isUsedBySandbox } from '#src/sandboxes/sandbox-store.ts';
 import { createSecrets, type Secrets } from '#src/secrets/create-secrets.ts';
 import { ownerOfArtifact } from '#src/tracking/artifact-owner-store.ts';
 import type { Core } from './core.ts';
@@ -24,6 +27,7 @@ export type Data = {
   mounts: DatasetMounts;
   secrets: Secrets;
   environmentFiles: EnvironmentFiles;
+  images: ImageFiles;
   /** Names the interpreter and the platform that environments are for. */
   python: string;
 };
@@ -54,6 +58,16 @@ export async function openData(
   const uv = createUv({ path: options.uv, cacheDir: options.uvCacheDir, indexUrl: settings['index.url'] });
   const environmentFiles = createEnvironmentFiles({ folder: join(home, 'environments'), uv, python: PYTHON });
   await environmentFiles.sweep(await database.read(selectEnvironmentDigests));
+  const images = createImageFiles({
+    folder: join(home, 'images'),
+    mutex: createKeyedMutex(),
+    arch: process.arch,
+    interpreter: realpathSync(PYTHON),
+    largestBytes: settings['images.maxSize'],
+    cacheBytes: settings['images.cache'],
+    inUse: (digest) => database.read((reader) => isUsedBySandbox(reader, digest)),
+  });
+  await images.sweep();
   return {
     objects: createObjects(objectsDeps),
     accessKeys: createAccessKeys({ keys, database, clock }),
@@ -61,6 +75,7 @@ export async function openData(
     mounts: await openDatasetMounts({ folder: join(home, 'mounts'), database, shelf, mutex: createKeyedMutex() }),
     secrets: createSecrets({ gateway, database, lineage, keys, ids, clock }),
     environmentFiles,
+    images,
     python: `${options.pythonVersion} ${process.arch}-${process.platform}`,
   };
 }

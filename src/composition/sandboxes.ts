@@ -8,6 +8,7 @@ import type { Driver } from '#src/drivers/driver.ts';
 import { warmImportsOf } from '#src/environments/environment.ts';
 import { selectEnvironment } from '#src/environments/environment-store.ts';
 import { selectTeam } from '#src/identity/user-store.ts';
+import { findImage } from '#src/images/manage-images.ts';
 import { resolveModelGrant } from '#src/models/model-grant.ts';
 import { reapSandboxes, recoverSandboxes } from '#src/sandboxes/keep-sandboxes.ts';
 import type { LiveSandboxes } from '#src/sandboxes/live-sandboxes.ts';
@@ -72,9 +73,24 @@ export async function openSandboxes(
         return { dir: data.environmentFiles.dirOf(digest), warmImports: warmImportsOf(found.lock) };
       },
     },
+    images: imagesOf(data),
     datasets: { find: findDataset, materialize: data.mounts.materialize, release: data.mounts.release },
     grants: { resolve: (reader, grant) => resolveModelGrant(core.lineage.labelsOf, reader, grant) },
     quotas: core.quotas,
+  };
+}
+
+/** The images of this host, as sandboxes see them. */
+function imagesOf({ images }: Data): SandboxDeps['images'] {
+  return {
+    find: (digest) => {
+      const image = images.find(digest);
+      return image === undefined ? undefined : { ...image, fitsEnvironments: images.fitsEnvironments(digest) };
+    },
+    locate: (digest) => {
+      const { python, env, workingDir, searchPath } = findImage(images, digest);
+      return { rootDir: images.rootOf(digest), python, env, workingDir, searchPath };
+    },
   };
 }
 

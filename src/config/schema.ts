@@ -72,6 +72,12 @@ export const KEYS = {
   'pool.networks': key(count, 4, 'ready network namespaces'),
   'pool.workspaces': key(count, 2, 'ready workspaces of the default size'),
   'pool.warm': key(count, 0, 'paused warm sandboxes an environment'),
+  'images.maxSize': key(bytes, '8g', 'size of one image, packed and unpacked'),
+  'images.cache': key(
+    bytes,
+    '20g',
+    'size of all unpacked images; the least recently used that no sandbox has go first',
+  ),
   'egress.allowPrivate': key(words, [], 'addresses of private networks that egress may reach, each ADDRESS:PORT'),
   'egress.upstreamProxy': key(text.optional(), undefined, 'HTTP proxy that egress goes through'),
   'index.url': key(

@@ -13,6 +13,8 @@ export type ContractSubject = {
   real: boolean;
 };
 
+const NO_IMAGE = { rootDir: '/nonexistent/image', python: '/usr/bin/python3', env: {}, workingDir: '' };
+
 let serial = 0;
 
 /** Sizes of a small sandbox. */
@@ -69,7 +71,7 @@ export function runDriverContract(name: string, subject: ContractSubject): void 
     });
 
     it('refuses what it cannot enforce, naming it, and leaves nothing', async () => {
-      for (const change of [{ gpus: 2 }, { runtime: 'no-such-runtime' }, { imageDir: '/nonexistent/image' }]) {
+      for (const change of [{ gpus: 2 }, { runtime: 'no-such-runtime' }, { image: NO_IMAGE }]) {
         const options = smallSandbox(change);
         await assert.rejects(
           driver.start(options),

@@ -18,6 +18,7 @@ export const CAPABILITIES = [
   'pause',
   'terminal',
   'read-only-root',
+  'image',
 ] as const;
 export type Capability = (typeof CAPABILITIES)[number];
 
@@ -49,6 +50,30 @@ export const ENVIRONMENT_PATH = '/opt/environment';
 /** A read-only folder of the host that appears in the sandbox. `target` is absolute. */
 export type Mount = { source: string; target: string };
 
+/** Files and folders that an unpacked image must have as plain ones, because a driver mounts on them. */
+export const ROOT_FILES: readonly string[] = [
+  'passwd',
+  'group',
+  'hostname',
+  'hosts',
+  'nsswitch.conf',
+  'resolv.conf',
+  'gai.conf',
+].map((name) => `etc/${name}`);
+export const ROOT_FOLDERS: readonly string[] = ['etc', ENVIRONMENT_PATH.slice(1)];
+
+/** An unpacked image. What it says of itself acts on commands in the sandbox alone, never on what starts them. */
+export type ImageRoot = {
+  /** Absolute host folder: no device, no set-id bit, and what `ROOT_FILES` and `ROOT_FOLDERS` name. */
+  rootDir: string;
+  /** The interpreter for the agent, an absolute path in the image. */
+  python: string;
+  /** Variables of commands, below those of `StartOptions.env`. */
+  env: Record<string, string>;
+  /** Where commands start; empty for /workspace. */
+  workingDir: string;
+};
+
 /** Everything a driver needs to start one sandbox; sizes in bytes, cpus in cores. */
 export type StartOptions = {
   sandboxId: string;
@@ -69,8 +94,8 @@ export type StartOptions = {
   /** Modules that the warm interpreter imports at start. */
   warmImports?: string[];
   mounts: Mount[];
-  /** An OCI image layout folder to be the root instead of the host's /usr. */
-  imageDir?: string;
+  /** An unpacked image to be the root instead of the host's /usr. */
+  image?: ImageRoot;
   /** Doors to open inside the network namespace: door id to TCP port on 127.0.0.1. */
   doors: Record<string, number>;
   /** Called as each part of the start has ended, with its name: one of a few words of the driver's own. */

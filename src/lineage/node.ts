@@ -3,6 +3,7 @@ export const NODE_KINDS = [
   'dataset',
   'object',
   'environment',
+  'image',
   'code',
   'sandbox',
   'experiment',

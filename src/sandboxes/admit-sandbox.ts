@@ -95,7 +95,7 @@ function newSandbox(options: {
 }
 
 function questionsOf(id: string, identity: Identity, resolved: Resolved): Question[] {
-  const { spec, datasets, granted } = resolved;
+  const { spec, datasets, granted, image } = resolved;
   const sandbox: PolicyObject = {
     type: 'sandbox',
     id,
@@ -134,6 +134,14 @@ function questionsOf(id: string, identity: Identity, resolved: Resolved): Questi
       object: { type: 'environment', id: digest, name, digest, labels: [] },
     });
   }
+  if (image !== null) {
+    const { digest, name, owner } = image;
+    questions.push({
+      action: 'image.use',
+      resource: 'environment',
+      object: { type: 'image', id: digest, digest, name, owner, labels: [] },
+    });
+  }
   for (const object of granted) questions.push({ action: 'model.read', resource: 'model', object });
   return questions;
 }
@@ -152,6 +160,7 @@ function assertEnforceable(spec: SandboxSpec, probe: Probe): void {
     'read-only-root',
   ];
   if (spec.gpus > 0) needed.push('gpu');
+  if (spec.image !== null) needed.push('image');
   const missing = needed.filter((capability) => !probe.capabilities.includes(capability));
   if (missing.length > 0) {
     throw new AppError(
@@ -195,6 +204,7 @@ function recordSpec(crossing: Crossing, spec: SandboxSpec): void {
   crossing.detail('diskBytes', spec.diskBytes);
   crossing.detail('gpus', spec.gpus);
   crossing.detail('runtime', spec.runtime);
+  if (spec.image !== null) crossing.detail('image', spec.image.digest);
   crossing.detail('mounts', spec.mounts.map((mount) => `${mount.dataset}@${mount.version}`).join(' '));
   crossing.detail('egress', spec.egress.map(({ host, port }) => `${host}:${port}`).join(' '));
 }

@@ -49,6 +49,7 @@ async function start(deps: SandboxDeps, admission: Admission, requestId: string)
 async function startOptionsOf(deps: SandboxDeps, sandbox: Sandbox, datasets: ResolvedDataset[]): Promise<StartOptions> {
   const { spec } = sandbox;
   const environment = spec.environment === null ? undefined : await deps.environments.locate(spec.environment.digest);
+  const image = spec.image === null ? undefined : deps.images.locate(spec.image.digest);
   const mounts = await Promise.all(
     datasets.map(async (dataset) => ({
       source: await deps.datasets.materialize(dataset, sandbox.id),
@@ -70,6 +71,7 @@ async function startOptionsOf(deps: SandboxDeps, sandbox: Sandbox, datasets: Res
       doors: deps.doors,
       hasEnvironment: environment !== undefined,
       cpus: spec.cpus,
+      searchPath: image?.searchPath ?? [],
     }),
     ...(environment === undefined
       ? {}
@@ -79,7 +81,7 @@ async function startOptionsOf(deps: SandboxDeps, sandbox: Sandbox, datasets: Res
           warmImports: environment.warmImports,
         }),
     mounts,
-    ...(spec.image === null ? {} : { imageDir: spec.image }),
+    ...(image === undefined ? {} : { image }),
     doors: deps.doors,
   };
 }
@@ -103,7 +105,9 @@ async function recordStart(
       for (const { name, version, digest } of datasets)
         await crossing.reads({ kind: 'dataset', id: `${name}@${version}`, name, digest }, 'mounted');
       for (const { node, relation } of rules) await crossing.reads(node, relation);
-      const { environment } = sandbox.spec;
+      const { environment, image } = sandbox.spec;
+      if (image !== null)
+        await crossing.reads({ kind: 'image', id: image.digest, name: image.name, digest: image.digest }, 'ran on');
       if (environment !== null)
         await crossing.reads(
           { kind: 'environment', id: environment.digest, name: environment.name, digest: environment.digest },

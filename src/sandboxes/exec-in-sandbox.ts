@@ -56,7 +56,7 @@ export async function execInSandbox(deps: SandboxDeps, use: Use, request: ExecRe
       ? { digest: sha256(canonicalJson({ argv: request.argv, files: {} })), name: program }
       : undefined;
   const { sandbox, live, session } = await openWithCode(deps, use, program, known);
-  const code = known ?? (await codeOf(session, request, candidates, program));
+  const code = known ?? (await codeOf(session, request, candidates, { program, folder: startFolder(sandbox) }));
   if (known === undefined) await recordCode(deps, () => sandbox, use.requestId, code);
   return watch(deps, live, use.requestId, code.name, await session.exec(request));
 }
@@ -92,6 +92,9 @@ async function openWithCode(
 
 const sha256 = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`;
 
+/** Where a command starts that names no folder. */
+const startFolder = ({ spec }: Sandbox): string => spec.image?.workingDir || '/workspace';
+
 const codeWords = (request: ExecRequest): string[] =>
   request.argv
     .slice(1)
@@ -99,10 +102,15 @@ const codeWords = (request: ExecRequest): string[] =>
     .slice(0, 8);
 
 /** `python train.py` is known by what train.py holds when it starts. */
-async function codeOf(session: Session, request: ExecRequest, candidates: string[], program: string): Promise<Code> {
+async function codeOf(
+  session: Session,
+  request: ExecRequest,
+  candidates: string[],
+  { program, folder }: { program: string; folder: string },
+): Promise<Code> {
   const files: Record<string, string> = {};
   for (const word of candidates) {
-    const path = word.startsWith('/') ? word : `${request.cwd ?? '/workspace'}/${word}`;
+    const path = word.startsWith('/') ? word : `${request.cwd ?? folder}/${word}`;
     try {
       const info = await session.files.stat(path);
       if (info.kind === 'file' && info.sizeBytes <= CODE_FILE_LIMIT_BYTES)

@@ -6,7 +6,14 @@ import type { ResolvedDataset, SandboxDefaults, SandboxDeps } from './sandbox-de
 import { parseEgress, type SandboxRequest } from './sandbox-request.ts';
 
 /** A request with its names looked up and its defaults filled in. */
-export type Resolved = { spec: SandboxSpec; datasets: ResolvedDataset[]; granted: PolicyObject[] };
+export type Resolved = {
+  spec: SandboxSpec;
+  datasets: ResolvedDataset[];
+  granted: PolicyObject[];
+  image: ResolvedImage;
+};
+
+type ResolvedImage = NonNullable<ReturnType<SandboxDeps['images']['find']>> | null;
 
 /** Throws `not_found`, `invalid`. */
 export async function resolveRequest(deps: SandboxDeps, reader: Reader, request: SandboxRequest): Promise<Resolved> {
@@ -20,6 +27,7 @@ export async function resolveRequest(deps: SandboxDeps, reader: Reader, request:
       },
     });
   }
+  const image = resolveImage(deps, request.image, environment !== null);
   const datasets: ResolvedDataset[] = [];
   for (const mount of request.mounts ?? []) datasets.push(await resolveMount(deps, reader, mount));
   const grants = await Promise.all((request.grants ?? []).map((grant) => deps.grants.resolve(reader, grant)));
@@ -27,12 +35,14 @@ export async function resolveRequest(deps: SandboxDeps, reader: Reader, request:
   return {
     datasets,
     granted: grants.map((grant) => grant.object),
+    image,
     spec: {
       ...sizesOf(request, deps.defaults),
       environment,
       mounts: datasets.map(mountOf),
       ...restOf(request, deps.defaults),
       scopes: scopes.length > 0 ? scopes : ['*'],
+      image: image === null ? null : { digest: image.digest, name: image.name, workingDir: image.workingDir },
     },
   };
 }
@@ -61,14 +71,36 @@ function sizesOf(
 function restOf(
   request: SandboxRequest,
   defaults: SandboxDefaults,
-): Pick<SandboxSpec, 'egress' | 'grants' | 'purpose' | 'runtime' | 'image'> {
+): Pick<SandboxSpec, 'egress' | 'grants' | 'purpose' | 'runtime'> {
   return {
     egress: (request.egress ?? []).map(parseEgress),
     grants: request.grants ?? [],
     purpose: request.purpose ?? '',
     runtime: request.runtime ?? defaults.runtime,
-    image: request.image ?? null,
   };
+}
+
+function resolveImage(deps: SandboxDeps, digest: string | undefined, withEnvironment: boolean): ResolvedImage {
+  if (digest === undefined) return null;
+  const image = deps.images.find(digest);
+  if (image === undefined) {
+    throw new AppError('not_found', `There is no image ${digest} here.`, {
+      details: { field: 'image', hint: 'Add it with "fumehood image add FOLDER"; see "fumehood image list".' },
+    });
+  }
+  if (withEnvironment && !image.fitsEnvironments) {
+    throw new AppError(
+      'invalid',
+      'An environment runs on the Python that it was made for, and this image lacks that one.',
+      {
+        details: {
+          field: 'environment',
+          hint: 'Leave the environment out, or use an image with the Python of this host.',
+        },
+      },
+    );
+  }
+  return image;
 }
 
 async function resolveMount(deps: SandboxDeps, reader: Reader, text: string): Promise<ResolvedDataset> {

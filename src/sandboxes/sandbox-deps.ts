@@ -4,7 +4,7 @@ import type { Ids } from '#kernel/ids.ts';
 import type { KeyedMutex } from '#kernel/keyed-mutex.ts';
 import type { Log } from '#kernel/log.ts';
 import type { Database, Reader, Tx } from '#kernel/sql.ts';
-import type { Driver } from '#src/drivers/driver.ts';
+import type { Driver, ImageRoot } from '#src/drivers/driver.ts';
 import type { Gateway } from '#src/gateway/crossing.ts';
 import type { NodeRef } from '#src/lineage/node.ts';
 import type { PolicyObject } from '#src/policies/decision.ts';
@@ -43,6 +43,14 @@ export type SandboxDeps = {
     find(reader: Reader, name: string): Promise<{ name: string; digest: string } | undefined>;
     /** Host folder of the installed environment (mounted at its own path) and what its warm interpreter imports. */
     locate(digest: string): Promise<{ dir: string; warmImports: string[] }>;
+  };
+  images: {
+    /** By digest; undefined when there is none. */
+    find(
+      digest: string,
+    ): { digest: string; name: string; owner: string; workingDir: string; fitsEnvironments: boolean } | undefined;
+    /** The unpacked root with what its commands are told; this counts as a use. Throws `not_found`. */
+    locate(digest: string): ImageRoot & { searchPath: string[] };
   };
   datasets: {
     find(reader: Reader, name: string, version: string | undefined): Promise<ResolvedDataset | undefined>;

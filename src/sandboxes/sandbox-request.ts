@@ -46,7 +46,10 @@ export const SandboxRequest = z.strictObject({
     .optional(),
   purpose: z.string().max(500).optional(),
   runtime: z.enum(['runc', 'crun', 'runsc']).optional(),
-  image: z.string().max(4096).optional().describe('folder of an OCI image layout on the host'),
+  image: z
+    .string()
+    .regex(/^sha256:[0-9a-f]{64}$/, 'the digest of an image that was added with PUT /api/v1/images')
+    .optional(),
 });
 export type SandboxRequest = z.infer<typeof SandboxRequest>;
 

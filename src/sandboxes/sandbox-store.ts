@@ -135,8 +135,8 @@ export async function countSandboxesByState(reader: Reader): Promise<Record<stri
   return Object.fromEntries(rows.map((row) => [row.state, row.n]));
 }
 
-/** Whether a sandbox that is not deleted was made with this environment. */
-export async function isEnvironmentUsed(reader: Reader, digest: string): Promise<boolean> {
+/** Whether a sandbox that is not deleted was made with this environment or image. */
+export async function isUsedBySandbox(reader: Reader, digest: string): Promise<boolean> {
   const row = await reader.get(
     sql`select id from sandboxes where state <> 'deleted' and spec like ${`%"digest":"${digest.replace(/[^a-z0-9:]/g, '')}"%`} limit 1`,
   );

@@ -7,10 +7,12 @@ export function presetVariables(options: {
   doors: Record<string, number>;
   hasEnvironment: boolean;
   cpus: number;
+  /** Folders of programs that an image names. */
+  searchPath: readonly string[];
 }): Record<string, string> {
   const { doors } = options;
   const at = (door: string): string => `http://localhost:${doors[door] ?? 0}`;
-  const path = ['/usr/local/bin', '/usr/bin', '/bin'];
+  const path = options.searchPath.length > 0 ? [...options.searchPath] : ['/usr/local/bin', '/usr/bin', '/bin'];
   if (options.hasEnvironment) path.unshift(`${ENVIRONMENT_PATH}/bin`);
   const threads = String(Math.max(1, Math.floor(options.cpus)));
   return {

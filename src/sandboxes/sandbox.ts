@@ -50,7 +50,7 @@ export const SandboxSpec = z.object({
   scopes: z.array(z.string()),
   purpose: z.string(),
   runtime: z.string(),
-  image: z.string().nullable(),
+  image: z.object({ digest: z.string(), name: z.string(), workingDir: z.string() }).nullable(),
 });
 export type SandboxSpec = z.infer<typeof SandboxSpec>;
 
@@ -90,7 +90,7 @@ export const SandboxView = z.object({
   pids: z.number(),
   gpus: z.number(),
   runtime: z.string(),
-  image: z.string().nullable(),
+  image: z.string().nullable().describe('the digest of its image'),
   purpose: z.string(),
   mounts: z.array(
     z.object({
@@ -126,7 +126,7 @@ export function viewSandbox(sandbox: Sandbox, labels: string[]): SandboxView {
     pids: spec.pids,
     gpus: spec.gpus,
     runtime: spec.runtime,
-    image: spec.image,
+    image: spec.image?.digest ?? null,
     purpose: spec.purpose,
     mounts: spec.mounts,
     egress: spec.egress,

@@ -58,12 +58,16 @@ const create: Command = {
     { name: 'grant', value: 'model:NAME/VERSION', many: true, help: 'a model that may be read' },
     { name: 'purpose', value: 'TEXT', help: 'what it is for; approvals are bound to it' },
     { name: 'runtime', value: 'RUNTIME', choices: ['runc', 'crun', 'runsc'], help: 'the OCI runtime' },
-    { name: 'image', value: 'DIR', help: 'an OCI image layout to be the root' },
+    {
+      name: 'image',
+      value: 'DIR|DIGEST',
+      help: 'an OCI image layout (a folder or a tar of one) to be the root, or one that was added',
+    },
   ],
   run: async (context) => {
     const { text, many } = context;
-    const { resolve } = await import('node:path');
     const image = text('image');
+    const digest = image === undefined ? undefined : await (await import('../send-image.ts')).digestOf(context, image);
     const end = context.out.phase('Starting the sandbox');
     const request = body({
       name: text('name'),
@@ -80,7 +84,7 @@ const create: Command = {
       grants: many('grant'),
       purpose: text('purpose'),
       runtime: text('runtime'),
-      image: image === undefined ? undefined : resolve(image),
+      image: digest,
     });
     const made = await context.api
       .send<{ name: string; state: string }>('POST', at('sandboxes'), { body: request })

@@ -99,7 +99,7 @@ function refuse(options: StartOptions): void {
   const missing =
     options.gpus > 0
       ? 'gpu'
-      : options.imageDir !== undefined
+      : options.image !== undefined
         ? 'image'
         : options.runtime === 'runc'
           ? undefined

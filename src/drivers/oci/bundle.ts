@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ENVIRONMENT_PATH, type StartOptions } from '../driver.ts';
 import { swapIsAccounted } from './cgroups.ts';
 import { RANGE_SIZE } from './id-ranges.ts';
+import { imageMounts } from './image-root.ts';
 import { etcFolders, SANDBOX_UID, usrFolders } from './root-skeleton.ts';
 import { seccompProfile } from './seccomp-profile.ts';
 import { USER_RLIMITS } from './user-limits.ts';
@@ -17,8 +18,6 @@ export type BundleOptions = {
   workspace: string;
   agentDir: string;
   cgroupsPath: string;
-  /** True when the root is an image's and not the host's /usr. */
-  ownRoot: boolean;
 };
 
 type OciMount = { destination: string; type: string; source: string; options: string[] };
@@ -89,16 +88,19 @@ export function ociConfig(options: BundleOptions): Record<string, unknown> {
 }
 
 function processOf(start: StartOptions): Record<string, unknown> {
+  const python = start.image?.python ?? '/usr/bin/python3';
   const agent = JSON.stringify({
-    python: start.environmentDir === undefined ? '/usr/bin/python3' : `${ENVIRONMENT_PATH}/bin/python`,
+    python: start.environmentDir === undefined ? python : `${ENVIRONMENT_PATH}/bin/python`,
     warmImports: start.warmImports ?? [],
+    // An image's variables reach commands by the agent alone: the runtime and the agent never have them as their own.
+    ...(start.image === undefined ? {} : { image: { env: start.image.env, cwd: start.image.workingDir } }),
   });
   const env = { ...start.env, FUMEHOOD_AGENT: agent };
   const none: string[] = [];
   return {
     terminal: false,
     user: { uid: SANDBOX_UID, gid: SANDBOX_UID, umask: 0o022 },
-    args: ['/usr/bin/python3', '-I', '-S', '-B', '/fumehood/agent/__main__.py'],
+    args: [python, '-I', '-S', '-B', '/fumehood/agent/__main__.py'],
     env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
     cwd: '/workspace',
     capabilities: { bounding: none, effective: none, inheritable: none, permitted: none, ambient: none },
@@ -142,14 +144,19 @@ function mountsOf(options: BundleOptions): OciMount[] {
     },
     tmpfs('/dev/shm', scratch),
     tmpfs('/tmp', scratch),
-    ...(options.ownRoot ? [] : usrFolders().map((folder) => readOnly(folder, folder))),
-    readOnly(options.etc, '/etc'),
-    ...(options.ownRoot ? [] : etcFolders().map((folder) => readOnly(folder, folder))),
+    ...rootMounts(options).map(({ source, target }) => readOnly(source, target)),
     { destination: '/workspace', type: 'bind', source: options.workspace, options: ['bind', 'rw', 'nosuid', 'nodev'] },
     readOnly(options.agentDir, '/fumehood/agent', 'noexec'),
     ...(start.environmentDir === undefined ? [] : [readOnly(start.environmentDir, ENVIRONMENT_PATH)]),
     ...start.mounts.map((mount) => readOnly(mount.source, mount.target, 'noexec')),
   ];
+}
+
+/** Of the image, or of the host. */
+function rootMounts({ start, etc }: BundleOptions): { source: string; target: string }[] {
+  if (start.image !== undefined) return imageMounts(start.image, etc);
+  const same = (folder: string) => ({ source: folder, target: folder });
+  return [...usrFolders().map(same), { source: etc, target: '/etc' }, ...etcFolders().map(same)];
 }
 
 function resourcesOf(start: StartOptions): Record<string, unknown> {
@@ -164,7 +171,7 @@ function resourcesOf(start: StartOptions): Record<string, unknown> {
 
 /** Mount points beyond the usual ones that a root must have. */
 export const extraTargets = (start: StartOptions): string[] => [
-  ...(start.environmentDir === undefined ? [] : [ENVIRONMENT_PATH]),
+  ...(start.environmentDir === undefined || start.image !== undefined ? [] : [ENVIRONMENT_PATH]),
   ...start.mounts.map((mount) => mount.target),
 ];
 

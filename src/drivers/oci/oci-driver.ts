@@ -22,6 +22,7 @@ import { configPath, extraTargets, ociConfig } from './bundle.ts';
 import { isFrozen, limitSocketMemory, readCgroup, removeCgroup } from './cgroups.ts';
 import { createHelper, type Helper } from './helper-client.ts';
 import { createIdRanges, type IdRanges } from './id-ranges.ts';
+import { assertRoot } from './image-root.ts';
 import {
   type Claim,
   processesOfRange,
@@ -154,8 +155,8 @@ async function start(parts: Parts, options: StartOptions): Promise<Handle> {
   try {
     mkdirSync(own.bundle, { mode: 0o711 });
     writeFileSync(own.claim, JSON.stringify(claim), { mode: 0o600 });
-    makeRootSkeleton(own.rootfs, extraTargets(options));
-    makeEtc(own.etc, options.hostname);
+    makeRootSkeleton(own.rootfs, extraTargets(options), options.image);
+    makeEtc(own.etc, options.hostname, options.image);
     const config = ociConfig({
       start: options,
       rootfs: own.rootfs,
@@ -165,7 +166,6 @@ async function start(parts: Parts, options: StartOptions): Promise<Handle> {
       workspace: workspace.path,
       agentDir: await parts.agentCode(),
       cgroupsPath: `/${paths.cgroupParent}/${options.sandboxId}`,
-      ownRoot: false,
     });
     writeFileSync(configPath(own.bundle), JSON.stringify(config), { mode: 0o600 });
     options.onPhase?.('bundle');
@@ -193,11 +193,11 @@ async function start(parts: Parts, options: StartOptions): Promise<Handle> {
 async function refuse(parts: Parts, options: StartOptions): Promise<void> {
   const missing = (what: string, message: string): AppError =>
     new AppError('capability_missing', message, { details: { missing: what } });
-  if (options.imageDir !== undefined) throw missing('image', 'This driver cannot take an OCI image as the root.');
   if (options.gpus > 0) throw missing('gpu', 'This driver cannot hand out GPUs.');
   const { runtimes } = await parts.probe();
   if (!runtimes.includes(options.runtime))
     throw missing(options.runtime, `The runtime "${options.runtime}" cannot be used on this host.`);
+  if (options.image !== undefined) assertRoot(options.image);
 }
 
 /** A namespace and a workspace, or neither. */

@@ -78,6 +78,7 @@ function capabilitiesOf(ok: (id: string) => boolean): Capability[] {
     ['pause', ['cgroup-freezer']],
     ['terminal', ['namespace-mnt']],
     ['read-only-root', ['namespace-mnt']],
+    ['image', ['namespace-mnt']],
   ];
   return needs.flatMap(([capability, ids]) => (ids.every(ok) ? [capability] : []));
 }

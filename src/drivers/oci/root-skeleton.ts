@@ -12,6 +12,9 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 
+import type { ImageRoot } from '../driver.ts';
+import { makeImagePlaces } from './image-root.ts';
+
 export const SANDBOX_UID = 1000;
 
 /** Folders of /usr that a sandbox sees, read-only. */
@@ -25,38 +28,33 @@ const ETC_FOLDERS = ['/etc/alternatives', '/etc/ssl/certs', '/etc/fonts', '/etc/
 
 export const etcFolders = (): string[] => ETC_FOLDERS.filter((path) => existsSync(path));
 
-/** Makes the folders and links of the root; `targets` are further mount points, absolute. */
-export function makeRootSkeleton(rootfs: string, targets: string[]): void {
+/** Makes the folders and links of the root; `targets` are further mount points, absolute. With an image its own things take the place of the host's. */
+export function makeRootSkeleton(rootfs: string, targets: string[], image?: ImageRoot): void {
   mkdirSync(rootfs, { recursive: true, mode: 0o755 });
-  for (const folder of [
-    'dev',
-    'proc',
-    'etc',
-    'run',
-    'var',
-    'home',
-    'workspace',
-    'data',
-    'fumehood/agent',
-    ...targets,
-  ]) {
+  for (const folder of ['dev', 'proc', 'etc', 'run', 'workspace', 'data', 'fumehood/agent', ...targets]) {
     mkdirSync(join(rootfs, folder), { recursive: true, mode: 0o755 });
   }
-  for (const folder of usrFolders()) mkdirSync(join(rootfs, folder), { recursive: true, mode: 0o755 });
-  for (const name of ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32']) {
-    if (existsSync(`/${name}`) && lstatSync(`/${name}`).isSymbolicLink())
-      symlinkSync(readlinkSync(`/${name}`), join(rootfs, name));
-  }
-  symlinkSync('/tmp', join(rootfs, 'var/tmp'));
+  if (image === undefined) makeHostPlaces(rootfs);
+  else makeImagePlaces(rootfs, image);
   // The runtime gives a tmpfs the mode of the folder that it covers.
   mkdirSync(join(rootfs, 'tmp'));
   chmodSync(join(rootfs, 'tmp'), 0o1777);
 }
 
-/** Writes the /etc of one sandbox. */
-export function makeEtc(etc: string, hostname: string): void {
+/** The places for the host's /usr, and the links that lead into it. */
+function makeHostPlaces(rootfs: string): void {
+  for (const folder of ['/var', '/home', ...usrFolders()])
+    mkdirSync(join(rootfs, folder), { recursive: true, mode: 0o755 });
+  for (const name of ['bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32']) {
+    if (existsSync(`/${name}`) && lstatSync(`/${name}`).isSymbolicLink())
+      symlinkSync(readlinkSync(`/${name}`), join(rootfs, name));
+  }
+  symlinkSync('/tmp', join(rootfs, 'var/tmp'));
+}
+
+/** Writes the /etc of one sandbox; for an image only what `ROOT_FILES` names. */
+export function makeEtc(etc: string, hostname: string, image?: ImageRoot): void {
   mkdirSync(etc, { recursive: true, mode: 0o755 });
-  for (const folder of etcFolders()) mkdirSync(join(etc, folder.slice('/etc/'.length)), { recursive: true });
   const write = (name: string, text: string): void => writeFileSync(join(etc, name), text, { mode: 0o644 });
   write(
     'passwd',
@@ -68,6 +66,12 @@ export function makeEtc(etc: string, hostname: string): void {
   write('nsswitch.conf', 'passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n');
   write('resolv.conf', '# There is no name service in a sandbox.\n');
   write('gai.conf', 'precedence ::ffff:0:0/96 100\n');
+  if (image === undefined) addFromHost(etc);
+}
+
+/** What the host's programs look for. */
+function addFromHost(etc: string): void {
+  for (const folder of etcFolders()) mkdirSync(join(etc, folder.slice('/etc/'.length)), { recursive: true });
   for (const name of [
     'ld.so.cache',
     'ld.so.conf',
