@@ -53,8 +53,7 @@ async function place(root: string, path: string, entry: TarEntry): Promise<void>
   if (entry.kind === 'folder' && there?.isDirectory() === true) return;
   const source = entry.kind === 'hardlink' ? linkSource(root, entry.linkName) : undefined;
   if (source === path) return;
-  if (source?.startsWith(`${path}/`) === true)
-    throw badImage('a hard link takes the place of its target');
+  if (source?.startsWith(`${path}/`) === true) throw badImage('a hard link takes the place of its target');
   if (there !== undefined) await rm(path, { recursive: true, force: true });
   if (entry.kind === 'folder') mkdirSync(path, { mode: 0o755 });
   else if (entry.kind === 'symlink') makeLink(path, entry.linkName);
