@@ -140,7 +140,8 @@ export function createImageFiles(deps: ImageFilesDeps): ImageFiles {
     sweep: async () => {
       if (!existsSync(deps.folder)) return;
       for (const name of readdirSync(deps.folder))
-        if (name.startsWith(STAGING)) await rm(join(deps.folder, name), { recursive: true, force: true });
+        if (name.startsWith(STAGING) || !existsSync(join(deps.folder, name, 'image.json')))
+          await rm(join(deps.folder, name), { recursive: true, force: true });
     },
   };
 }
