@@ -58,6 +58,8 @@ try {
   const server = { url: control.url, token: readFileSync(`${control.home}/operator.token`, 'utf8').trim() };
   const until = Date.now() + minutes * MINUTE_MS;
   const workers = Promise.all(Array.from({ length: many }, () => churn(server, control, until)));
+  // It is awaited below; that it failed before is no crash.
+  workers.catch(() => undefined);
   for (let at = 0; Date.now() < until; at += 1) {
     await sleep(Math.min(MINUTE_MS / 4, Math.max(0, until - Date.now())));
     samples.push({ minute: minutes - (until - Date.now()) / MINUTE_MS, ...heldBy(pid, control.home) });
@@ -138,7 +140,9 @@ function heldBy(pid: number, home: string): Omit<Sample, 'minute'> {
   };
 }
 
-const linesWith = (text: string, part: string): string[] => text.split('\n').filter((line) => line.includes(part));
+function linesWith(text: string, part: string): string[] {
+  return text.split('\n').filter((line) => line.includes(part));
+}
 
 /** The middle of the settled samples' first third beside that of their last third: what is flat stays within what its own churn moves. */
 function report(): void {
