@@ -13,6 +13,7 @@ import { type Data, openData } from '#src/composition/data.ts';
 import { type Doors, openDoors } from '#src/composition/doors.ts';
 import { metricsRoute } from '#src/composition/metrics-route.ts';
 import { createDriver, keepSandboxes, openSandboxes } from '#src/composition/sandboxes.ts';
+import { type OpenedSites, openSites } from '#src/composition/sites.ts';
 import { statusRoutes } from '#src/composition/status-routes.ts';
 import { collectState, openAnswers } from '#src/composition/telemetry.ts';
 import type { Config } from '#src/config/load-config.ts';
@@ -20,6 +21,7 @@ import { datasetRoutes } from '#src/datasets/dataset-routes.ts';
 import { selectTagsOfName } from '#src/datasets/dataset-store.ts';
 import { sweepDatasetUploads } from '#src/datasets/upload-dataset.ts';
 import { environmentRoutes } from '#src/environments/environment-routes.ts';
+import { RUNS_SITE } from '#src/gateway/sites/site-address.ts';
 import type { Route } from '#src/http/route.ts';
 import { type Api, createApi } from '#src/http/server.ts';
 import { createAuthenticator } from '#src/identity/authenticate.ts';
@@ -36,6 +38,7 @@ import { accessKeyRoutes } from '#src/objects/access-key-routes.ts';
 import { findOpa, toolFolder } from '#src/policies/opa.ts';
 import { policyRoutes } from '#src/policies/policy-routes.ts';
 import { createLiveSandboxes } from '#src/sandboxes/live-sandboxes.ts';
+import { portRoutes } from '#src/sandboxes/port-routes.ts';
 import type { SandboxDeps } from '#src/sandboxes/sandbox-deps.ts';
 import { sandboxRoutes } from '#src/sandboxes/sandbox-routes.ts';
 import { isUsedBySandbox } from '#src/sandboxes/sandbox-store.ts';
@@ -45,6 +48,7 @@ import { observeDriver } from '#src/telemetry/observe-driver.ts';
 import { NO_SANDBOX_TRACES, openSandboxTraces } from '#src/telemetry/sandbox-traces.ts';
 import { createRequestWatch } from '#src/telemetry/watch-requests.ts';
 import { ensureDefaultExperiment, selectExperiment } from '#src/tracking/experiment-store.ts';
+import { runOpenRoutes } from '#src/tracking/run-open-routes.ts';
 import { runRoutes } from '#src/tracking/run-routes.ts';
 import { quotaRoutes } from '#src/usage/quota-routes.ts';
 
@@ -75,16 +79,17 @@ export async function startControlPlane(config: Config): Promise<ControlPlane> {
   const driver = observeDriver(createDriver(core), { metrics, tracer, traces });
   collectState(core, driver, VERSION);
   driver.onConnection(doors.listeners.acceptSandbox);
+  const places: { url: string; doors: Record<string, string> } = { url: '', doors: {} };
+  const sites = openSites(core, data, { sandboxes: () => sandboxes, url: () => places.url, watch });
   const sandboxes = await openSandboxes(core, data, {
     driver,
     live,
-    onEnd: (id) => endOfSandbox(core, data, doors, id),
+    onEnd: (id) => endOfSandbox(core, data, { doors, sites }, id),
   });
   const keeper = await keepSandboxes(sandboxes, core, data);
-  const places: { url: string; doors: Record<string, string> } = { url: '', doors: {} };
   const api = createApi({
     routes: [
-      ...routesOf(core, data, sandboxes, authenticator),
+      ...routesOf(core, data, { sandboxes, authenticator, sites }),
       ...statusRoutes({ core, live, driver, places, version: VERSION }),
       metricsRoute(metrics),
     ],
@@ -99,6 +104,7 @@ export async function startControlPlane(config: Config): Promise<ControlPlane> {
     version: VERSION,
     open: openAnswers(core, driver),
     watch,
+    sites: sites.sites,
   });
   Object.assign(places, await listen(api, doors, config));
   const timers = startTimers(core, data, authenticator);
@@ -119,9 +125,9 @@ export async function startControlPlane(config: Config): Promise<ControlPlane> {
 function routesOf(
   core: Core,
   data: Data,
-  sandboxes: SandboxDeps,
-  authenticator: ReturnType<typeof createAuthenticator>,
+  parts: { sandboxes: SandboxDeps; authenticator: ReturnType<typeof createAuthenticator>; sites: OpenedSites },
 ): Route[] {
+  const { sandboxes, authenticator, sites } = parts;
   const { gateway, database, clock, ids, tiles, signer, home, auditLog, registry, quotaDefaults } = core;
   const identity = { gateway, clock, ids, authenticator };
   const environments = {
@@ -138,11 +144,13 @@ function routesOf(
   return [
     ...sandboxRoutes(sandboxes),
     ...sandboxFileRoutes(sandboxes),
+    ...portRoutes({ ...sandboxes, ...sites }),
     ...environmentRoutes(environments),
     ...imageRoutes({ gateway, clock, files: data.images, inUse: environments.inUse }),
     ...datasetRoutes(data.datasets),
     ...accessKeyRoutes({ accessKeys: data.accessKeys }),
     ...runRoutes({ labelsOf: core.lineage.labelsOf, labelsByRun }),
+    ...runOpenRoutes({ gateway, lineage: core.lineage, clock, ids, ...sites, site: RUNS_SITE }),
     ...modelRoutes({ labelsOf: core.lineage.labelsOf }),
     ...secretRoutes(data.secrets),
     ...policyRoutes({ gateway, database, clock, registry, opa: findOpa }),
@@ -200,7 +208,13 @@ async function makeDefaultExperiment({ gateway, clock, ids, database }: Core): P
 }
 
 /** A sandbox has ended: its connections are cut, its tunnels closed, its keys revoked. */
-async function endOfSandbox(core: Core, data: Data, doors: Doors, sandboxId: string): Promise<void> {
+async function endOfSandbox(
+  core: Core,
+  data: Data,
+  { doors, sites }: { doors: Doors; sites: OpenedSites },
+  sandboxId: string,
+): Promise<void> {
+  sites.endSandbox(sandboxId);
   doors.listeners.closeSandbox(sandboxId);
   doors.egress.closeTunnels(sandboxId);
   await core.gateway.system({

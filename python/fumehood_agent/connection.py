@@ -47,6 +47,8 @@ class Connection:
 
     def pause(self, paused):
         """Stops or goes on to read from the host: back-pressure for standard input and files."""
+        if self._reading == (not paused):
+            return
         self._reading = not paused
         if not paused:
             self._parse()

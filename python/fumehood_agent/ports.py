@@ -37,6 +37,8 @@ class Stream:
         self._watch()
 
     def _watch(self):
+        if self.sock.fileno() < 0:
+            return  # the host went away, and took the socket with it
         reading = not self._output_ended and not self._paused
         self.loop.watch(self.sock, read=self._read if reading else None, write=self._write if self._pending or self._input_ended else None)
 
@@ -58,6 +60,8 @@ class Stream:
         self._watch()
 
     def _data(self, data):
+        if self.sock.fileno() < 0:
+            return
         if data:
             self._pending += data
         else:
@@ -80,8 +84,7 @@ class Stream:
             except OSError:
                 pass
             self._input_ended = None
-        if not self.connection.closed:
-            self._watch()
+        self._watch()
         self._finish()
 
     def _finish(self):
@@ -89,5 +92,6 @@ class Stream:
             self.connection.end()
 
     def _close(self):
-        self.loop.watch(self.sock)
-        self.sock.close()
+        if self.sock.fileno() >= 0:
+            self.loop.watch(self.sock)
+            self.sock.close()

@@ -14,6 +14,8 @@ def compile_code(_channel, request):
     try:
         os.makedirs(os.path.join(half, "__pycache__"), mode=0o755)
         for name in os.listdir(source):
+            if os.path.isdir(os.path.join(source, name)) and name != "__pycache__":
+                _copy_data(os.path.join(source, name), os.path.join(half, name))
             if not name.endswith(".py"):
                 continue
             path = shutil.copyfile(os.path.join(source, name), os.path.join(half, name))
@@ -26,3 +28,12 @@ def compile_code(_channel, request):
     finally:
         shutil.rmtree(half, ignore_errors=True)
     return True
+
+
+def _copy_data(source, target):
+    """A folder that is read and not imported: as it is, readable for everybody."""
+    for folder, _, files in os.walk(source):
+        inside = os.path.join(target, os.path.relpath(folder, source))
+        os.makedirs(inside, mode=0o755, exist_ok=True)
+        for name in files:
+            os.chmod(shutil.copyfile(os.path.join(folder, name), os.path.join(inside, name)), 0o644)

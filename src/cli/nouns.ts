@@ -30,7 +30,7 @@ export const NOUNS: readonly Noun[] = [
   },
   {
     name: 'open',
-    summary: 'Print the address of a sandbox in the browser',
+    summary: 'Open JupyterLab in a sandbox in the browser',
     load: async () => (await import('./commands/open.ts')).open,
   },
   {

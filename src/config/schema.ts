@@ -39,6 +39,17 @@ export const KEYS = {
   hosts: key(words, [], 'further names under which the API is reached'),
   'tls.cert': key(text.optional(), undefined, 'file with the certificate chain (PEM)'),
   'tls.key': key(text.optional(), undefined, 'file with its key (PEM)'),
+  'apps.domain': key(
+    z
+      .string()
+      .regex(
+        /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$/,
+        'a name such as sandboxes.example.org',
+      )
+      .optional(),
+    undefined,
+    'with TLS, the name below which sandboxes are opened (the certificate must be good for *.NAME)',
+  ),
   'database.url': {
     ...key(text.optional(), undefined, 'postgres://… instead of the SQLite file in the home'),
     secret: true as const,

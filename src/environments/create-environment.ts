@@ -165,7 +165,7 @@ async function definition(name: string): Promise<string> {
     throw new AppError('invalid', `An environment needs packages, and "${name}" is none that ships with Fumehood.`, {
       details: {
         field: 'packages',
-        hint: 'Name them with --package or --requirements; "minimal" and "text-generation" need none.',
+        hint: 'Name them with --package or --requirements; "minimal", "notebook" and "text-generation" need none.',
       },
     });
   }

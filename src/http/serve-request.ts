@@ -69,7 +69,7 @@ async function parse({ request, route, url, pathParams }: Arrived) {
 }
 
 /** Answers that hold a secret which is shown once are never kept for a repeat. */
-const SECRET_ANSWERS: ReadonlySet<string> = new Set(['token', 'user', 'secret']);
+const SECRET_ANSWERS: ReadonlySet<string> = new Set(['token', 'user', 'secret', 'port']);
 
 function once(idempotency: Idempotency, arrived: Arrived, body: Buffer, work: () => Promise<Answer>): Promise<Answer> {
   const key = arrived.request.headers['idempotency-key'];

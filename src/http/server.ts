@@ -38,6 +38,16 @@ export type ApiDeps = {
   open?: Readonly<Record<string, () => Promise<OpenAnswer>>>;
   /** Sees every request and every stream from its head to its end. */
   watch?: WatchRequest;
+  /** Serves what comes under another name than the API's. */
+  sites?: ByHost;
+};
+
+/** What has a Host name of its own on the API's listener: all that it claims is its, refusals too. */
+export type ByHost = {
+  claims(request: IncomingMessage): boolean;
+  request(request: IncomingMessage, response: ServerResponse, tls: boolean): Promise<void>;
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, tls: boolean): Promise<void>;
+  close(): void;
 };
 
 export type OpenAnswer = { status: number; type: string; body: string };
@@ -74,10 +84,12 @@ export function createApi(deps: ApiDeps): Api {
       const made =
         options.tls === undefined ? createServer(settings) : createTlsServer({ ...settings, ...options.tls });
       made.on('request', (request: IncomingMessage, response: ServerResponse) => {
-        void handle(request, response, guard);
+        if (deps.sites?.claims(request) === true) void deps.sites.request(request, response, guard.tls);
+        else void handle(request, response, guard);
       });
       made.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-        void upgrade.serve(request, socket, head, guard);
+        if (deps.sites?.claims(request) === true) void deps.sites.upgrade(request, socket, head, guard.tls);
+        else void upgrade.serve(request, socket, head, guard);
       });
       await listening(made, options);
       server = made;
@@ -90,6 +102,7 @@ export function createApi(deps: ApiDeps): Api {
       server = undefined;
       if (closing === undefined) return;
       upgrade.close();
+      deps.sites?.close();
       const closed = new Promise<void>((resolve) => closing.close(() => resolve()));
       closing.closeIdleConnections();
       const timer = setTimeout(() => closing.closeAllConnections(), graceMs);

@@ -2,6 +2,7 @@
 import { AppError } from '#kernel/errors.ts';
 import { endSandbox, finishDelete } from './delete-sandbox.ts';
 import type { LiveSandbox } from './live-sandboxes.ts';
+import { lastKernelWork } from './notebook-server.ts';
 import type { Sandbox } from './sandbox.ts';
 import type { SandboxDeps } from './sandbox-deps.ts';
 import {
@@ -14,6 +15,7 @@ import { crossAbout, type Use } from './use-sandbox.ts';
 
 /** A sandbox below this share of one core, with no exec, is idle. */
 const IDLE_CPU_SHARE = 0.05;
+const ASK_KERNELS_EVERY_MS = 60_000;
 
 /** After a start of the control plane: every sandbox that still runs works again, what is left of the others is removed. */
 export async function recoverSandboxes(deps: SandboxDeps): Promise<{ recovered: number; removed: number }> {
@@ -97,9 +99,10 @@ async function endingOf(
   return { reason: `idle for ${Math.round((nowMs - live.lastActiveMs) / 1000)} s`, action: 'sandbox.idle' };
 }
 
-/** Work is a running exec or a CPU above the threshold; connections alone are not. */
+/** Work is a running exec, a CPU above the threshold or a busy kernel; connections alone are not. */
 async function noteWork(deps: SandboxDeps, live: LiveSandbox, nowMs: number): Promise<void> {
   if (live.execs.size > 0) live.lastActiveMs = nowMs;
+  await noteKernels(deps, live, nowMs);
   if (live.cpu !== undefined && nowMs - live.cpu.atMs < 1000) return;
   const { cpuSeconds } = await deps.driver.stats(live.handle);
   if (live.cpu !== undefined) {
@@ -107,6 +110,16 @@ async function noteWork(deps: SandboxDeps, live: LiveSandbox, nowMs: number): Pr
     if (share > IDLE_CPU_SHARE) live.lastActiveMs = nowMs;
   }
   live.cpu = { atMs: nowMs, seconds: cpuSeconds };
+}
+
+/** A sandbox that seems idle is asked for its kernels, once a minute and always before it would end. */
+async function noteKernels(deps: SandboxDeps, live: LiveSandbox, nowMs: number): Promise<void> {
+  const idleMs = nowMs - live.lastActiveMs;
+  const due = nowMs - live.kernelsAskedMs >= ASK_KERNELS_EVERY_MS || idleMs >= (live.sandbox.spec.idleMs ?? 0);
+  if (idleMs < Math.min(ASK_KERNELS_EVERY_MS, live.sandbox.spec.idleMs ?? 0) || !due) return;
+  live.kernelsAskedMs = nowMs;
+  const workedMs = await lastKernelWork(await deps.driver.session(live.handle), nowMs);
+  live.lastActiveMs = Math.max(live.lastActiveMs, workedMs ?? 0);
 }
 
 /** Counts as work now and, with `ttlMs`, moves the end (never beyond the longest life from the start). */

@@ -12,6 +12,8 @@ export type LiveSandbox = {
   lastActiveMs: number;
   /** When and at how many cpu seconds the CPU was last looked at. */
   cpu: { atMs: number; seconds: number } | undefined;
+  /** When its notebook server was last asked whether kernels work. */
+  kernelsAskedMs: number;
 };
 
 export type LiveSandboxes = {
@@ -42,6 +44,7 @@ export function createLiveSandboxes(): LiveSandboxes {
         execs: new Set(),
         lastActiveMs: nowMs,
         cpu: undefined,
+        kernelsAskedMs: 0,
       };
       live.set(sandbox.id, one);
       return one;

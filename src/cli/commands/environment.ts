@@ -12,7 +12,7 @@ export const environment: readonly Command[] = [
     verb: 'create',
     summary: 'Resolve packages to a lock and install it',
     example: 'fumehood environment create lab --package numpy --package "pandas>=2"',
-    details: 'Without packages, NAME is one of the definitions that ship: minimal, text-generation.',
+    details: 'Without packages, NAME is one of the definitions that ship: minimal, notebook, text-generation.',
     args: [{ name: 'NAME', help: 'its name' }],
     flags: [
       { name: 'package', value: 'SPEC', many: true, help: 'a package, such as numpy or "pandas>=2"' },

@@ -1,5 +1,6 @@
 import { at } from '../api-client.ts';
 import type { Command } from '../command.ts';
+import { showInBrowser } from '../show-in-browser.ts';
 import { getCommand } from './one.ts';
 import { pageFlags, printList } from './paging.ts';
 
@@ -23,6 +24,21 @@ export const run: readonly Command[] = [
         ['LABELS', 'labels'],
         ['STARTED', 'startedAt'],
       ]),
+  },
+  {
+    verb: 'open',
+    summary: 'Open the page of a run in the browser',
+    example: 'fumehood run open 0a1b2c3d',
+    args: [{ name: 'ID', live: 'run', help: 'id of a run' }],
+    flags: [{ name: 'no-browser', help: 'print the link, and open nothing' }],
+    run: async (context) => {
+      const opened = await context.api.send<{ url: string }>('POST', at('runs', context.arg('ID'), 'open'), {
+        body: {},
+      });
+      if (!context.on('no-browser')) showInBrowser(opened.url, context);
+      context.out.text(opened.url, opened);
+      return undefined;
+    },
   },
   getCommand(
     'runs',

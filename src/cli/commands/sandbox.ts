@@ -2,6 +2,7 @@ import { at } from '../api-client.ts';
 import { type Argument, body, type Command, type Context, type Flag } from '../command.ts';
 import { numberOf } from '../numbers.ts';
 import type { Column } from '../table.ts';
+import { openFlags, openSandbox } from './open.ts';
 import { pageFlags, printList } from './paging.ts';
 
 const id: Argument = { name: 'ID', live: 'sandbox', help: 'id of a sandbox, or the name of one of your own' };
@@ -248,10 +249,11 @@ const inside: readonly Command[] = [
   },
   {
     verb: 'open',
-    summary: 'Print the address of a sandbox in the browser',
-    example: 'fumehood sandbox open first',
+    summary: 'Open JupyterLab, or another port, of a sandbox in the browser',
+    example: 'fumehood sandbox open first --port 6006',
     args: [id],
-    run: async (context) => (await import('./open.ts')).openSandbox(context),
+    flags: openFlags,
+    run: async (context) => openSandbox(context, context.arg('ID')),
   },
 ];
 

@@ -35,8 +35,9 @@ function digestOf(source: string, python: string): string {
   const hash = createHash('sha256');
   const { size, mtimeMs } = statSync(realpathSync(python));
   hash.update(`${realpathSync(python)} ${size} ${mtimeMs}\n`);
-  for (const name of readdirSync(source).sort()) {
-    if (name.endsWith('.py')) hash.update(`${name}\n`).update(readFileSync(join(source, name)));
+  for (const name of readdirSync(source, { recursive: true, encoding: 'utf8' }).sort()) {
+    if (name.includes('__pycache__') || !statSync(join(source, name)).isFile()) continue;
+    hash.update(`${name}\n`).update(readFileSync(join(source, name)));
   }
   return hash.digest('hex').slice(0, 16);
 }
