@@ -25,6 +25,7 @@ const UNASKED = new Set([
   'sandbox.expire',
   'sandbox.idle',
   'sandbox.lost',
+  'sandbox.notebook',
   'sandbox.start',
   'sandbox.stopped',
   'user.first',

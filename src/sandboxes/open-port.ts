@@ -119,7 +119,7 @@ async function startNotebook(deps: SandboxDeps, use: Use, asked: Asked): Promise
   await deps.mutex(`notebook ${sandbox.id}`, async () => {
     if (!(await ensureNotebook(await deps.driver.session(handle)))) return;
     await deps.gateway.system({
-      action: 'notebook.start',
+      action: 'sandbox.notebook',
       object: { kind: 'sandbox', id: sandbox.id, name: sandbox.name },
       requestId: use.requestId,
       act: (tx, crossing) =>
