@@ -100,6 +100,11 @@ export const NOUNS: readonly Noun[] = [
     load: async () => (await import('./commands/config.ts')).config,
   },
   {
+    name: 'docs',
+    summary: 'This documentation',
+    load: async () => (await import('./commands/docs.ts')).docs,
+  },
+  {
     name: 'completion',
     summary: 'Print completion for bash, zsh or fish',
     load: async () => (await import('./commands/completion.ts')).completion,
