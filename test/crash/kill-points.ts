@@ -8,16 +8,26 @@ import { type Database, type Sql, sql } from '#kernel/sql.ts';
 import { openCheckpoint } from '#src/audit/checkpoint.ts';
 import { appendLeaf, emptyFrontier, leafHash, rootOf } from '#src/audit/merkle.ts';
 import { leftOnHost } from '#src/escape/left-on-host.ts';
-import { ARTIFACTS, ask, MLFLOW, placeOf, startLoad } from './load.ts';
+import { ARTIFACTS, ask, MLFLOW, placeOf, startLoad, urlOf } from './load.ts';
 import { randomFrom } from './numbers.ts';
+import { askS3, BUCKET } from './upload-parts.ts';
 import { type CrashWorld, openCrashWorld } from './world.ts';
+
+const LEAST_LOAD_MS = 30;
+const LOAD_SPREAD_MS = 500;
+/** Reading the whole log again is what costs: it happens at every tenth point, and at the last. */
+const VERIFY_EVERY = 10;
+const SLOWEST_SETUP_MS = 300_000;
+const SLOWEST_POINT_MS = 20_000;
 
 type Published = { note: string; publicKey: string };
 
 /** Registers the tests over one store: `postgres` is the URL of a database, else SQLite. */
 export function describeKills(options: { store: string; postgres?: string; points: number; seed: number }): void {
   const { store, points, seed } = options;
-  describe(`${store}: after each of ${points} kills (seed ${seed})`, { timeout: 900_000 }, () => {
+  describe(`${store}: after each of ${points} kills (seed ${seed})`, {
+    timeout: SLOWEST_SETUP_MS + points * SLOWEST_POINT_MS,
+  }, () => {
     let world: CrashWorld;
     const published: Published[] = [];
     before(async () => {
@@ -28,24 +38,26 @@ export function describeKills(options: { store: string; postgres?: string; point
 
     test('the control plane comes back, its log verifies, and sandboxes go on', async () => {
       const random = randomFrom(seed);
-      for (let point = 0; point < points; point += 1) {
-        const load = startLoad(await placeOf(world.control, world.tokens), world.run, world.seen);
-        await sleep(100 + random() * 1200);
+      for (let point = 1; point <= points; point += 1) {
+        const load = startLoad(await placeOf(world.control, world.tokens), world.targets, world.seen);
+        await sleep(LEAST_LOAD_MS + random() * LOAD_SPREAD_MS);
         published.push(...publishedIn(world.control.home));
         process.kill(world.pid(), 'SIGKILL');
         await load.stop();
         const up = await world.control.run(['up', '--detach']);
         assert.equal(up.code, 0, `point ${point}: ${up.stderr}`);
         await assertSandboxes(world, point);
+        if (point % VERIFY_EVERY !== 0 && point !== points) continue;
         const verified = await world.control.run(['audit', 'verify'], { token: world.tokens.officer });
         assert.equal(verified.code, 0, `point ${point}: ${verified.stdout}${verified.stderr}`);
       }
     });
     test('what ran in a sandbox goes on: the command whose client was cut off, and what uses a door', async () => {
-      const [ticks, beats] = [await world.lines('ticks'), await world.lines('beats')];
-      await sleep(1000);
-      assert.ok((await world.lines('ticks')) > ticks);
-      assert.ok((await world.lines('beats')) > beats);
+      const files = ['ticks', 'beats'] as const;
+      for (const file of files) {
+        const { length } = await world.lines(file);
+        while ((await world.lines(file)).length === length) await sleep(100);
+      }
     });
     test('every acknowledged write is there', () => assertAcknowledged(world, points));
     test('no act is without an entry, and no entry without its act', () =>
@@ -65,8 +77,11 @@ function publishedIn(home: string): Published[] {
 
 type Listed = { id: string; state: string };
 
-const list = async ({ control, tokens }: CrashWorld): Promise<Listed[]> =>
-  (await control.json<{ items: Listed[] }>(['sandbox', 'list', '--limit', '200'], { token: tokens.engineer })).items;
+async function list({ control, tokens }: CrashWorld): Promise<Listed[]> {
+  const answer = await ask(`${urlOf(control)}/api/v1/sandboxes?limit=1000`, tokens.engineer, 'GET');
+  assert.ok(answer?.ok);
+  return answer.body.items as Listed[];
+}
 
 async function assertSandboxes(world: CrashWorld, point: number): Promise<void> {
   const { seen } = world;
@@ -82,9 +97,10 @@ async function assertSandboxes(world: CrashWorld, point: number): Promise<void> 
 }
 
 async function assertAcknowledged(world: CrashWorld, points: number): Promise<void> {
-  const { seen, run, tokens } = world;
+  const { seen, targets, tokens } = world;
+  const { run, key } = targets;
   assert.ok(seen.steps.length > points && seen.artifacts.size > 0 && seen.secrets.size > 0, 'the load did something');
-  assert.ok(seen.created.size > 0 && seen.approved.size > 0);
+  assert.ok(seen.created.size > 0 && seen.approved.size > 0 && seen.uploads.size > 0 && seen.execs.length > 0);
   const { doors, url } = await placeOf(world.control, tokens);
   const read = (address: string) => ask(address, tokens.engineer, 'GET');
   const history = await read(`${doors.mlflow}${MLFLOW}/metrics/get-history?run_id=${run.id}&metric_key=m`);
@@ -94,18 +110,39 @@ async function assertAcknowledged(world: CrashWorld, points: number): Promise<vo
     seen.steps.filter((step) => !steps.has(step)),
     [],
   );
-  for (const [path, content] of seen.artifacts)
+  await forEach(seen.artifacts, async ([path, content]) => {
     assert.equal((await read(`${doors.mlflow}${ARTIFACTS}/${path}`))?.body.text, content, path);
-  for (const [name, value] of seen.secrets) {
+  });
+  await forEach(seen.secrets, async ([name, value]) => {
     const secret = await read(`${doors.vault}/v1/secret/data/${name}`);
     assert.ok(secret?.ok, name);
     assert.deepEqual((secret.body.data as { data: unknown }).data, { value }, name);
-  }
-  for (const id of seen.approved)
+  });
+  await forEach(seen.uploads, async ([name, content]) => {
+    assert.equal((await askS3(doors.s3 ?? '', key, 'GET', `/${BUCKET}/${name}`))?.text, content, name);
+  });
+  const ran = new Set(await world.lines('execs'));
+  assert.deepEqual(
+    seen.execs.filter((word) => !ran.has(word)),
+    [],
+  );
+  await forEach(seen.approved, async (id) => {
     assert.equal((await read(`${url}/api/v1/access-requests/${id}`))?.body.state, 'approved');
+  });
 }
 
-async function assertEntries({ seen, run }: CrashWorld, database: Database): Promise<void> {
+const READERS = 16;
+
+/** Looks at all of them, several at a time. */
+async function forEach<T>(things: Iterable<T>, look: (thing: T) => Promise<void>): Promise<void> {
+  const rest = [...things];
+  const reader = async (): Promise<void> => {
+    for (let one = rest.pop(); one !== undefined; one = rest.pop()) await look(one);
+  };
+  await Promise.all(Array.from({ length: READERS }, reader));
+}
+
+async function assertEntries({ seen, targets }: CrashWorld, database: Database): Promise<void> {
   await database.read(async (reader) => {
     const rows = await reader.all<{ request_id: string }>(sql`select request_id from audit_entries`);
     const known = new Set(rows.map((row) => row.request_id));
@@ -118,10 +155,18 @@ async function assertEntries({ seen, run }: CrashWorld, database: Database): Pro
     const entries = (action: string): Promise<number> =>
       count(sql`audit_entries where action = ${action} and outcome = 'ok'`);
     assert.equal(
-      await count(sql`run_metrics where run_id = ${run.id}`),
-      await count(sql`audit_entries where action = 'run.log' and outcome = 'ok' and object_id = ${run.id}`),
+      await count(sql`run_metrics where run_id = ${targets.run.id}`),
+      await count(sql`audit_entries where action = 'run.log' and outcome = 'ok' and object_id = ${targets.run.id}`),
     );
-    assert.equal(await count(sql`objects where bucket = 'mlflow'`), await entries('object.write'));
+    assert.equal(
+      await count(sql`objects where bucket = 'mlflow'`),
+      await count(sql`audit_entries where action = 'object.write' and outcome = 'ok' and object_id like 'mlflow/%'`),
+    );
+    const uploads = await reader.all<{ key: string; n: number }>(sql`select object_id as key, count(*) as n
+      from audit_entries where action = 'object.write' and outcome = 'ok' and object_id like ${`${BUCKET}/%`} group by object_id`);
+    // Begun, sent, completed: an object is there after the third, and not before.
+    assert.equal(await count(sql`objects where bucket = ${BUCKET}`), uploads.filter(({ n }) => Number(n) === 3).length);
+    assert.ok((await entries('sandbox.exec')) >= seen.execs.length);
     assert.equal(await count(sql`secret_versions`), await entries('secret.write'));
     assert.equal(await count(sql`approvals where state = 'approved'`), await entries('approval.approve'));
     assert.equal(await count(sql`sandboxes`), await entries('sandbox.create'));

@@ -1,15 +1,26 @@
 /** Mixed load on a control plane that may die at any moment; everything that was acknowledged is remembered. */
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { TestControlPlane } from '../control-plane.ts';
+import { runIn } from './run-in.ts';
+import { type AccessKey, uploadParts } from './upload-parts.ts';
+
+export type Tokens = { engineer: string; officer: string };
 
 /** Where and as whom the load speaks. */
-export type Place = { url: string; doors: Record<string, string>; engineer: string; officer: string };
+export type Place = Tokens & { url: string; doors: Record<string, string> };
+
+/** What it works on: a run to log to, and the sandbox that lives through it all. */
+export type Targets = { run: { id: string; experiment: string }; key: AccessKey; sandbox: string };
 
 /** What was acknowledged, and the request ids under which the log must know it. */
 export type Acknowledged = {
   steps: number[];
   artifacts: Map<string, string>;
   secrets: Map<string, string>;
+  uploads: Map<string, string>;
+  execs: string[];
   created: Set<string>;
   deleted: Set<string>;
   approved: Set<string>;
@@ -20,6 +31,8 @@ export const nothing = (): Acknowledged => ({
   steps: [],
   artifacts: new Map(),
   secrets: new Map(),
+  uploads: new Map(),
+  execs: [],
   created: new Set(),
   deleted: new Set(),
   approved: new Set(),
@@ -55,11 +68,8 @@ export const MLFLOW = '/api/2.0/mlflow';
 export const ARTIFACTS = '/api/2.0/mlflow-artifacts/artifacts';
 
 /** Begins the load on a run; `stop` lets the requests that are under way end. */
-export function startLoad(
-  place: Place,
-  run: { id: string; experiment: string },
-  seen: Acknowledged,
-): { stop(): Promise<void> } {
+export function startLoad(place: Place, targets: Targets, seen: Acknowledged): { stop(): Promise<void> } {
+  const { run, key } = targets;
   let going = true;
   const keep = (answer: Answer | undefined): answer is Answer => {
     if (answer === undefined || !answer.ok) return false;
@@ -111,7 +121,17 @@ export function startLoad(
     if (keep(await ask(`${url}/api/v1/access-requests/${id}/approve`, officer, 'POST', { reason: 'a test' })))
       seen.approved.add(id);
   };
-  const all = Promise.all([metric, metric, artifact, secret, sandbox, approval].map(repeat));
+  const upload = async (): Promise<void> => {
+    const name = unique();
+    const content = randomBytes(3000).toString('hex');
+    if (await uploadParts(doors.s3 ?? '', key, name, content)) seen.uploads.set(name, content);
+  };
+  const exec = async (): Promise<void> => {
+    const word = unique();
+    if (await runIn({ url, token: engineer, sandbox: targets.sandbox }, ['sh', '-c', `echo ${word} >> execs`]))
+      seen.execs.push(word);
+  };
+  const all = Promise.all([metric, metric, artifact, secret, sandbox, approval, upload, exec].map(repeat));
   return {
     stop: async () => {
       going = false;
@@ -120,11 +140,15 @@ export function startLoad(
   };
 }
 
-/** Where a control plane is now: another port after every start. */
-export async function placeOf(
-  control: TestControlPlane,
-  tokens: { engineer: string; officer: string },
-): Promise<Place> {
-  const { url, doors } = await control.json<{ url: string; doors: Record<string, string> }>(['status']);
-  return { url, doors, ...tokens };
+/** The address that a control plane has after this start. */
+export const urlOf = (control: TestControlPlane): string =>
+  (JSON.parse(readFileSync(join(control.home, 'control.json'), 'utf8')) as { url: string }).url;
+
+/** Where a control plane is now: other ports after every start. */
+export async function placeOf(control: TestControlPlane, tokens: Tokens): Promise<Place> {
+  const url = urlOf(control);
+  const token = readFileSync(join(control.home, 'operator.token'), 'utf8').trim();
+  const status = await ask(`${url}/api/v1/status`, token, 'GET');
+  if (status?.ok !== true) throw new Error(`the control plane at ${url} tells no status`);
+  return { url, doors: status.body.doors as Record<string, string>, ...tokens };
 }

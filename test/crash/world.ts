@@ -9,16 +9,16 @@ import { join } from 'node:path';
 import { type Database, rawSql } from '#kernel/sql.ts';
 import { openDatabase } from '#src/database/open-database.ts';
 import { startControlPlane, type TestControlPlane } from '../control-plane.ts';
-import { type Acknowledged, ask, MLFLOW, nothing, placeOf } from './load.ts';
+import { type Acknowledged, ask, MLFLOW, nothing, placeOf, type Targets, type Tokens } from './load.ts';
+import { type AccessKey, askS3, BUCKET } from './upload-parts.ts';
 
 export type CrashWorld = {
   control: TestControlPlane;
-  tokens: { engineer: string; officer: string };
-  /** The run that the load logs to. */
-  run: { id: string; experiment: string };
+  tokens: Tokens;
+  targets: Targets;
   seen: Acknowledged;
   /** Lines that the long-lived sandbox has written of one kind. */
-  lines(file: 'ticks' | 'beats'): Promise<number>;
+  lines(file: 'ticks' | 'beats' | 'execs'): Promise<string[]>;
   pid(): number;
   /** Reads the store; only while no load runs. */
   inStore<T>(look: (database: Database) => Promise<T>): Promise<T>;
@@ -91,26 +91,31 @@ async function populate(control: TestControlPlane, store: Store | undefined): Pr
   await writeFile(join(folder, 'rows.csv'), 'name\nx\n');
   await control.json(['dataset', 'add', 'customers', folder, '--tag', 'PII'], as);
   await rm(folder, { recursive: true });
-  await control.json(
-    ['sandbox', 'create', '--name', 'ticker', '--memory', '128m', '--disk', '64m', '--ttl', '30m'],
-    as,
-  );
+  await control.json(['sandbox', 'create', '--name', 'ticker', '--memory', '128m', '--disk', '64m', '--ttl', '6h'], as);
   const start = ['sandbox', 'exec', 'ticker', '--', 'sh', '-c', 'setsid python3 -c "$0" > /dev/null 2>&1 &', TICKER];
   assert.equal((await control.run(start, as)).code, 0);
   const beating = await beat(control.home, tokens.engineer);
   const place = await placeOf(control, tokens);
   const made = await ask(`${place.doors.mlflow}${MLFLOW}/runs/create`, tokens.engineer, 'POST', { experiment_id: '0' });
   assert.ok(made?.ok);
+  const issued = await ask(`${place.url}/api/v1/access-keys`, tokens.engineer, 'POST', { ttlSeconds: 12 * 3600 });
+  assert.ok(issued?.ok);
+  const key = issued.body as AccessKey;
+  assert.ok((await askS3(place.doors.s3 ?? '', key, 'PUT', `/${BUCKET}`))?.ok);
   const url = store?.url ?? `sqlite:${join(control.home, 'state.db')}`;
   return {
     control,
     tokens,
-    run: { id: (made.body.run as { info: { run_id: string } }).info.run_id, experiment: '0' },
+    targets: {
+      run: { id: (made.body.run as { info: { run_id: string } }).info.run_id, experiment: '0' },
+      key,
+      sandbox: 'ticker',
+    },
     seen: nothing(),
     lines: async (file) => {
-      const done = await control.run(['sandbox', 'exec', 'ticker', '--', 'wc', '-l', `/workspace/${file}`], as);
+      const done = await control.run(['sandbox', 'exec', 'ticker', '--', 'cat', `/workspace/${file}`], as);
       assert.equal(done.code, 0, done.stderr);
-      return Number.parseInt(done.stdout, 10);
+      return done.stdout.trimEnd().split('\n');
     },
     pid: () => (JSON.parse(readFileSync(join(control.home, 'control.json'), 'utf8')) as { pid: number }).pid,
     inStore: async (look) => {
