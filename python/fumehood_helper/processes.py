@@ -1,13 +1,16 @@
 """Starts an OCI runtime with a listening socket as descriptor 3 and nothing else of this process."""
 
 import os
+import select
+import signal
 import socket
 
 LONGEST_OUTPUT = 64 * 1024
 
 
 def run(_channel, request):
-    """`argv`; `socket`: where to make the listening Unix socket, or null. Answers the exit code and what the runtime wrote to its log."""
+    """`argv`; `socket`: where to make the listening Unix socket, or null; `timeoutMs`: after which the call and what it started in its session is
+    killed. Answers the exit code, what the runtime wrote to its log, and whether it took too long."""
     actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0), (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0), (os.POSIX_SPAWN_DUP2, 1, 2)]
     listener = None
     if request.get("socket"):
@@ -19,7 +22,10 @@ def run(_channel, request):
     else:
         actions.append((os.POSIX_SPAWN_OPEN, 3, "/dev/null", os.O_RDONLY, 0))
     try:
-        pid = os.posix_spawnp(request["argv"][0], request["argv"], {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, file_actions=actions)
+        pid = os.posix_spawnp(request["argv"][0], request["argv"], {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, file_actions=actions, setsid=True)
+        timed_out = not _ends_within(pid, request["timeoutMs"] / 1000)
+        if timed_out:
+            os.killpg(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
     finally:
         if listener:
@@ -28,4 +34,12 @@ def run(_channel, request):
     if request.get("log") and os.path.exists(request["log"]):
         with open(request["log"], errors="replace") as file:
             log = file.read(LONGEST_OUTPUT)
-    return {"exitCode": os.waitstatus_to_exitcode(status), "log": log}
+    return {"exitCode": os.waitstatus_to_exitcode(status), "log": log, "timedOut": timed_out}
+
+
+def _ends_within(pid, seconds):
+    number = os.pidfd_open(pid)
+    try:
+        return bool(select.select([number], [], [], seconds)[0])
+    finally:
+        os.close(number)

@@ -13,6 +13,7 @@ import { resolveModelGrant } from '#src/models/model-grant.ts';
 import { reapSandboxes, recoverSandboxes } from '#src/sandboxes/keep-sandboxes.ts';
 import type { LiveSandboxes } from '#src/sandboxes/live-sandboxes.ts';
 import type { SandboxDeps } from '#src/sandboxes/sandbox-deps.ts';
+import { createSettling } from '#src/sandboxes/settle-sandboxes.ts';
 import type { Core } from './core.ts';
 import type { Data } from './data.ts';
 import { DOOR_PORTS } from './doors.ts';
@@ -34,6 +35,7 @@ export function createDriver(core: Core): Driver {
     log,
     nowMs: clock.nowMs,
     config: {},
+    startTimeoutMs: core.settings['sandbox.startTimeout'],
   });
 }
 
@@ -100,8 +102,10 @@ export async function keepSandboxes(deps: SandboxDeps, core: Core, data: Data): 
   await data.mounts.recover(new Set(deps.live.all().map((live) => live.sandbox.id)));
   fillPools(deps, core).catch((error) => core.log('warn', 'the pools could not be filled', { error }));
   let reaping: Promise<void> | undefined;
+  const settle = createSettling(deps, () => performance.now());
   const timer = setInterval(() => {
     reaping ??= reapSandboxes(deps)
+      .then(settle)
       .catch((error) => core.log('error', 'reaping failed', { error }))
       .finally(() => {
         reaping = undefined;

@@ -243,4 +243,6 @@ export type DriverDeps = {
   log: (level: 'debug' | 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void;
   nowMs: () => number;
   config: Record<string, unknown>;
+  /** How long one call of a runtime may take (60 s when unset). */
+  startTimeoutMs?: number;
 };

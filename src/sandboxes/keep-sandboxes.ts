@@ -155,17 +155,25 @@ export async function stopSandbox(deps: SandboxDeps, use: Use, options: { graceM
     });
   });
   if (sandbox.state !== 'running') return sandbox;
-  return deps.mutex(sandbox.id, async () => {
-    deps.live.remove(sandbox.id);
-    await deps.onEnd(sandbox.id);
-    if (sandbox.handle !== null) await deps.driver.stop(sandbox.handle, options);
-    const reason = `stopped by ${use.identity.user}`;
-    await deps.gateway.system({
-      action: 'sandbox.stopped',
-      object: { kind: 'sandbox', id: sandbox.id, name: sandbox.name },
-      requestId: use.requestId,
-      act: (tx) => updateSandboxState(tx, sandbox.id, { state: 'stopped', reason, endedMs: deps.clock.nowMs() }),
-    });
-    return { ...sandbox, state: 'stopped', reason };
+  const reason = `stopped by ${use.identity.user}`;
+  await deps.mutex(sandbox.id, () => finishStop(deps, sandbox, { requestId: use.requestId, reason, ...options }));
+  return { ...sandbox, state: 'stopped', reason };
+}
+
+/** The part of a stop after the mark. The caller holds the sandbox's mutex. */
+export async function finishStop(
+  deps: SandboxDeps,
+  sandbox: Sandbox,
+  options: { requestId: string; reason: string; graceMs?: number },
+): Promise<void> {
+  const { requestId, reason, ...stopping } = options;
+  deps.live.remove(sandbox.id);
+  await deps.onEnd(sandbox.id);
+  if (sandbox.handle !== null) await deps.driver.stop(sandbox.handle, stopping);
+  await deps.gateway.system({
+    action: 'sandbox.stopped',
+    object: { kind: 'sandbox', id: sandbox.id, name: sandbox.name },
+    requestId,
+    act: (tx) => updateSandboxState(tx, sandbox.id, { state: 'stopped', reason, endedMs: deps.clock.nowMs() }),
   });
 }

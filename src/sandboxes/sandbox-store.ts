@@ -127,6 +127,13 @@ export async function selectSandboxEvents(
   );
 }
 
+/** Sandboxes that hold something and were not stopped on purpose, without their specs. */
+export async function selectUnsettled(reader: Reader): Promise<{ id: string; state: SandboxState }[]> {
+  return reader.all<{ id: string; state: SandboxState }>(
+    sql`select id, state from sandboxes where state in ('starting', 'running', 'stopping', 'deleting', 'failed')`,
+  );
+}
+
 /** How many sandboxes are in each state. */
 export async function countSandboxesByState(reader: Reader): Promise<Record<string, number>> {
   const rows = await reader.all<{ state: string; n: number }>(

@@ -133,3 +133,36 @@ export function isFrozen(name: string): boolean {
     return false;
   }
 }
+
+/** Controllers of version 1 that hold a sandbox's limits; version 2 has one hierarchy, whose name is empty. */
+const LIMITING = new Set(['memory', 'cpu', 'pids', '']);
+
+/** Whether a process is in this cgroup in every hierarchy that limits it. */
+export function isInCgroup(pid: number, name: string): boolean {
+  const version = cgroupVersion();
+  try {
+    return readFileSync(`/proc/${pid}/cgroup`, 'utf8')
+      .trim()
+      .split('\n')
+      .every((line) => {
+        const [id, controllers = '', ...path] = line.split(':');
+        const limits =
+          version === 2 ? id === '0' : id !== '0' && controllers.split(',').some((one) => LIMITING.has(one));
+        return !limits || path.join(':').endsWith(`/${name}`);
+      });
+  } catch {
+    return false;
+  }
+}
+
+/** Processes in a cgroup, over all hierarchies. */
+export function processesOfCgroup(name: string): number[] {
+  const pids = cgroupFolders(name).flatMap((folder) => {
+    try {
+      return readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
+    } catch {
+      return [];
+    }
+  });
+  return [...new Set(pids)].filter((pid) => pid > 0);
+}

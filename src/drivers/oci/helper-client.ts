@@ -3,6 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { AppError } from '#kernel/errors.ts';
 
+/** Longer than anything that is asked of it takes; a runtime's own calls have a limit of their own. */
+const SILENCE_MS = 90_000;
+
 type Waiting = { resolve: (value: unknown) => void; reject: (error: unknown) => void; handles: Map<string, unknown> };
 
 export type Helper = {
@@ -11,8 +14,16 @@ export type Helper = {
   close(): void;
 };
 
-/** Starts the helper; when it dies, what was asked fails and the next request starts it anew. Sockets that were handed over stay open. */
-export function createHelper(deps: { pythonDir: string; python: string; log: (message: string) => void }): Helper {
+/**
+ * Starts the helper; when it dies or does not answer, what was asked fails and the next request starts it anew. Sockets that were handed over
+ * stay open.
+ */
+export function createHelper(deps: {
+  pythonDir: string;
+  python: string;
+  log: (message: string) => void;
+  silenceMs?: number;
+}): Helper {
   let child: ChildProcess | undefined;
   let closed = false;
   let next = 0;
@@ -25,13 +36,17 @@ export function createHelper(deps: { pythonDir: string; python: string; log: (me
     });
     started.stderr?.setEncoding('utf8').on('data', (text: string) => deps.log(text.trim()));
     started.on('message', (message: Record<string, unknown>, handle: unknown) => receive(waiting, message, handle));
-    const lost = (): void => {
-      if (child === started) child = undefined;
-      for (const one of waiting.values()) one.reject(new AppError('unavailable', 'The network helper ended.'));
+    const lost = (how: string, error: AppError): void => {
+      if (child !== started) return;
+      child = undefined;
+      if (!closed) deps.log(`the helper ${how}; it is started anew when it is needed`);
+      for (const one of waiting.values()) one.reject(error);
       waiting.clear();
     };
-    started.on('error', lost);
-    started.on('exit', lost);
+    started.on('error', (error) =>
+      lost(`failed: ${error.message}`, started.pid === undefined ? cannotStart(deps.python, error) : helperLost()),
+    );
+    started.on('exit', (code, signal) => lost(`ended with ${signal ?? code}`, helperLost()));
     return started;
   };
 
@@ -40,10 +55,25 @@ export function createHelper(deps: { pythonDir: string; python: string; log: (me
       new Promise((resolve, reject) => {
         if (closed) return reject(new AppError('unavailable', 'The driver is closed.'));
         child ??= start();
+        const asked = child;
         next += 1;
         const handles = new Map<string, unknown>();
-        waiting.set(next, { resolve: (ok) => resolve({ ok, handles }), reject, handles });
-        child.send({ ...request, id: next, op });
+        const silent = setTimeout(() => {
+          deps.log(`the helper did not answer "${op}"; it is ended`);
+          asked.kill('SIGKILL');
+        }, deps.silenceMs ?? SILENCE_MS);
+        const settle =
+          <T>(act: (value: T) => void) =>
+          (value: T): void => {
+            clearTimeout(silent);
+            act(value);
+          };
+        waiting.set(next, {
+          resolve: settle((ok: unknown) => resolve({ ok, handles })),
+          reject: settle(reject),
+          handles,
+        });
+        asked.send({ ...request, id: next, op });
       }),
     close: () => {
       closed = true;
@@ -52,6 +82,17 @@ export function createHelper(deps: { pythonDir: string; python: string; log: (me
     },
   };
 }
+
+const helperLost = (): AppError =>
+  new AppError('unavailable', 'The network helper ended in the middle of its work; what it had begun is taken back.', {
+    details: { hint: 'Try again: it has been started anew.' },
+  });
+
+const cannotStart = (python: string, cause: NodeJS.ErrnoException): AppError =>
+  new AppError('unavailable', `The network helper cannot be started: ${python} (${cause.code ?? cause.message}).`, {
+    details: { hint: 'Install Python 3 ("apt-get install -y python3"); "fumehood doctor" looks at it.' },
+    cause,
+  });
 
 function receive(waiting: Map<number, Waiting>, message: Record<string, unknown>, handle: unknown): void {
   const id = Number(message.id);

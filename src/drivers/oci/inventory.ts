@@ -32,6 +32,19 @@ export function processesOfRange(firstId: number): number[] {
   });
 }
 
+/** Processes whose command line has all of these among its words. */
+export function processesWithWords(wanted: string[]): number[] {
+  return readdirSync('/proc').flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      const words = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
+      return wanted.every((word) => words.includes(word)) ? [Number(name)] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
 const mountPoints = (): string[] =>
   readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')

@@ -18,7 +18,7 @@ export type Networks = {
   /** A namespace with open doors that is this sandbox's from now on. */
   claim(sandboxId: string, doors: Record<string, number>): Promise<Network>;
   /** Opens the doors of a namespace that outlived the control plane. */
-  reopen(sandboxId: string, path: string, doors: Record<string, number>): Promise<Network>;
+  reopen(sandboxId: string, place: { path: string; pid: number }, doors: Record<string, number>): Promise<Network>;
   release(path: string): Promise<void>;
   fill(count: number, doors: Record<string, number>): Promise<void>;
   /** Paths of the ready ones. */
@@ -36,15 +36,28 @@ export function createNetworks(deps: {
   let wanted = 0;
   const keyOf = (doors: Record<string, number>): string => JSON.stringify(Object.entries(doors).sort());
 
-  const open = async (op: 'network' | 'listen', path: string, doors: Record<string, number>): Promise<Network> => {
+  const open = async (
+    op: 'network' | 'listen',
+    place: { path: string; pid?: number },
+    doors: Record<string, number>,
+  ): Promise<Network> => {
+    const { path } = place;
     const network: Network = { path, servers: [], sockets: new Set() };
-    const { handles } = await deps.helper.ask(op, { path, ports: doors });
+    const { handles } = await deps.helper.ask(op, { ...place, ports: doors });
     for (const [door, handle] of handles) network.servers.push(await serveHandle(handle, door, network, deps.serve));
     all.set(path, network);
     return network;
   };
-  const make = (doors: Record<string, number>): Promise<Network> =>
-    open('network', join(deps.folder, randomBytes(8).toString('hex')), doors);
+  const make = async (doors: Record<string, number>): Promise<Network> => {
+    const path = join(deps.folder, randomBytes(8).toString('hex'));
+    try {
+      return await open('network', { path }, doors);
+    } catch (error) {
+      // The helper may have died when it was half made.
+      await deps.helper.ask('release_network', { path }).catch(() => undefined);
+      throw error;
+    }
+  };
   const refill = async (doors: Record<string, number>): Promise<void> => {
     const key = keyOf(doors);
     while ((pool.get(key)?.length ?? 0) < wanted) {
@@ -60,8 +73,8 @@ export function createNetworks(deps: {
       refill(doors).catch(() => undefined);
       return network;
     },
-    reopen: async (sandboxId, path, doors) => {
-      const network = await open('listen', path, doors);
+    reopen: async (sandboxId, place, doors) => {
+      const network = await open('listen', place, doors);
       network.sandboxId = sandboxId;
       return network;
     },

@@ -1,5 +1,5 @@
 /** The embedded driver: an OCI bundle in a sealed network namespace, run by runc or crun on this host. */
-import { existsSync, mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '#kernel/errors.ts';
 import { createSession, greetAgent, shutDownAgent } from '../agent/session.ts';
@@ -10,7 +10,6 @@ import type {
   DriverDeps,
   DriverModule,
   Handle,
-  LeftOver,
   Probe,
   StartOptions,
   Stats,
@@ -19,42 +18,33 @@ import type {
 } from '../driver.ts';
 import { createAgentCode } from './agent-code.ts';
 import { configPath, extraTargets, ociConfig } from './bundle.ts';
-import { isFrozen, limitSocketMemory, readCgroup, removeCgroup } from './cgroups.ts';
-import { createHelper, type Helper } from './helper-client.ts';
-import { createIdRanges, type IdRanges } from './id-ranges.ts';
+import { isFrozen, isInCgroup, limitSocketMemory, readCgroup } from './cgroups.ts';
+import type { Parts } from './driver-parts.ts';
+import { createHelper } from './helper-client.ts';
+import { createIdRanges } from './id-ranges.ts';
 import { assertRoot } from './image-root.ts';
-import {
-  type Claim,
-  processesOfRange,
-  readClaim,
-  remainsOf,
-  sandboxesOf,
-  startTimeOf,
-  unclaimed,
-} from './inventory.ts';
-import { createNetworks, type Network, type Networks } from './networks.ts';
+import { type Claim, readClaim, startTimeOf } from './inventory.ts';
+import { createNetworks, type Network } from './networks.ts';
 import { type Paths, pathsOf, sandboxPaths } from './paths.ts';
 import { probeHost } from './probe.ts';
+import {
+  destroy,
+  destroyClaimed,
+  endContainer,
+  endRuntimeCalls,
+  inventory,
+  releaseWorkspace,
+} from './remove-sandbox.ts';
 import { makeEtc, makeRootSkeleton } from './root-skeleton.ts';
-import { createRuntime, type Runtime } from './runtime.ts';
+import { createRuntime } from './runtime.ts';
 import { USER_LIMITS } from './user-limits.ts';
-import { createWorkspaces, type Workspace, type Workspaces } from './workspaces.ts';
+import { createWorkspaces, type Workspace } from './workspaces.ts';
 
 const PYTHON = '/usr/bin/python3';
 const PROBE_FRESH_MS = 60_000;
-const LETTING_GO_MS = 5000;
-
-type Parts = {
-  deps: DriverDeps;
-  paths: Paths;
-  helper: Helper;
-  ranges: IdRanges;
-  networks: Networks;
-  workspaces: Workspaces;
-  runtime: Runtime;
-  agentCode: () => Promise<string>;
-  probe: () => Promise<Probe>;
-};
+const START_TIMEOUT_MS = 60_000;
+/** The helper is given up only after the calls that it makes itself were. */
+const HELPER_LEAD_MS = 30_000;
 
 export const ociDriver: DriverModule = { id: 'oci', create: createOciDriver };
 
@@ -62,7 +52,9 @@ function createOciDriver(deps: DriverDeps): Driver {
   const paths = pathsOf(deps.stateDir);
   makeFolders(paths);
   let listener: (connection: DoorConnection) => void = ({ socket }) => socket.destroy();
+  const timeoutMs = deps.startTimeoutMs ?? START_TIMEOUT_MS;
   const helper = createHelper({
+    silenceMs: timeoutMs + HELPER_LEAD_MS,
     pythonDir: deps.pythonDir,
     python: PYTHON,
     log: (message) => deps.log('warn', 'network helper', { message }),
@@ -70,7 +62,7 @@ function createOciDriver(deps: DriverDeps): Driver {
   const ranges = createIdRanges(paths.ranges);
   const networks = createNetworks({ folder: paths.networks, helper, serve: (connection) => listener(connection) });
   const workspaces = createWorkspaces({ paths, helper, ranges });
-  const runtime = createRuntime({ helper, root: paths.runtimeRoot });
+  const runtime = createRuntime({ helper, root: paths.runtimeRoot, timeoutMs });
   let probed: { atMs: number; probe: Promise<Probe> } | undefined;
   const probe = (): Promise<Probe> => {
     if (probed === undefined || deps.nowMs() - probed.atMs > PROBE_FRESH_MS)
@@ -184,6 +176,7 @@ async function start(parts: Parts, options: StartOptions): Promise<Handle> {
     options.onPhase?.('agent');
     return handleOf(parts, options.sandboxId, claim);
   } catch (error) {
+    await endRuntimeCalls(paths, options.sandboxId);
     await destroyClaimed(parts, options.sandboxId, claim);
     throw error;
   }
@@ -221,19 +214,23 @@ function handleOf(parts: Parts, sandboxId: string, claim: Claim): Handle {
 }
 
 async function recover(parts: Parts, handle: Handle): Promise<void> {
-  const { claim, socket } = dataOf(handle);
-  const { state } = inspect(parts, handle);
+  const { claim, socket, pid } = dataOf(handle);
+  const { state, detail } = inspect(parts, handle);
   if (state !== 'running' && state !== 'paused')
-    throw new AppError('unavailable', `Sandbox ${handle.sandboxId} does not run any more.`);
-  await parts.networks.reopen(handle.sandboxId, claim.network, claim.doors);
+    throw new AppError('unavailable', `Sandbox ${handle.sandboxId} does not run any more: ${detail ?? state}.`);
+  await parts.networks.reopen(handle.sandboxId, { path: claim.network, pid }, claim.doors);
   await greetAgent(dialPath(socket));
 }
 
 function inspect(parts: Parts, handle: Handle): Status {
-  const { pid, startTime } = dataOf(handle);
+  const { pid, startTime, socket } = dataOf(handle);
+  const cgroup = `${parts.paths.cgroupParent}/${handle.sandboxId}`;
   const now = startTimeOf(pid);
   if (now === undefined || now !== startTime) return { state: 'gone', detail: 'its first process has ended' };
-  const paused = isFrozen(`${parts.paths.cgroupParent}/${handle.sandboxId}`);
+  // What runs without its limits, or where nobody reaches it, is no sandbox any more.
+  if (!isInCgroup(pid, cgroup)) return { state: 'gone', detail: 'its control group was removed' };
+  if (!existsSync(socket)) return { state: 'gone', detail: "its agent's socket was removed" };
+  const paused = isFrozen(cgroup);
   return { state: paused ? 'paused' : 'running' };
 }
 
@@ -252,102 +249,5 @@ async function stop(parts: Parts, handle: Handle, graceMs: number): Promise<void
     while (inspect(parts, handle).state !== 'gone' && performance.now() < deadline)
       await new Promise((resolve) => setTimeout(resolve, 25));
   }
-  await parts.runtime.remove(claim.runtime, handle.sandboxId);
-}
-
-async function destroy(parts: Parts, sandboxId: string): Promise<LeftOver[]> {
-  const claim = readClaim(sandboxPaths(parts.paths, sandboxId).claim);
-  return destroyClaimed(parts, sandboxId, claim);
-}
-
-/** Removes in the order in which things hold each other, goes on past what fails, and then looks what is left. */
-async function destroyClaimed(parts: Parts, sandboxId: string, claim: Claim | undefined): Promise<LeftOver[]> {
-  const { paths } = parts;
-  const own = sandboxPaths(paths, sandboxId);
-  const attempt = async (what: string, work: () => Promise<void> | void): Promise<void> => {
-    try {
-      await work();
-    } catch (error) {
-      parts.deps.log('warn', 'something of a sandbox could not be removed', { sandboxId, what, error });
-    }
-  };
-  await attempt('container', () => parts.runtime.remove(claim?.runtime ?? 'runc', sandboxId));
-  if (claim !== undefined) {
-    await attempt('processes', () => killRange(claim.firstId));
-    await attempt('network', () => parts.networks.release(claim.network));
-    await attempt('workspace', () => parts.workspaces.release(claim.slot));
-  }
-  await attempt('cgroup', () => removeCgroup(`${paths.cgroupParent}/${sandboxId}`));
-  await attempt('socket', () => rmSync(own.socket, { force: true }));
-  const remains = await settled(() => remainsOf(paths, sandboxId, claim).filter((one) => one.what !== own.bundle));
-  if (remains.length > 0) return remains;
-  // The claim goes last: as long as anything is left, it says where.
-  await attempt('bundle', () => rmSync(own.bundle, { recursive: true, force: true }));
-  if (claim !== undefined) parts.ranges.free(claim.firstId);
-  return remainsOf(paths, sandboxId, claim);
-}
-
-/** What still is there once the kernel had time to let go: it frees loop devices, control groups and dead processes a moment after their last use. */
-async function settled(look: () => LeftOver[]): Promise<LeftOver[]> {
-  const deadline = performance.now() + LETTING_GO_MS;
-  for (let waitMs = 5; ; waitMs = Math.min(waitMs * 2, 200)) {
-    const found = look();
-    if (found.length === 0 || performance.now() > deadline) return found;
-    await new Promise((resolve) => setTimeout(resolve, waitMs));
-  }
-}
-
-async function killRange(firstId: number): Promise<void> {
-  for (let tries = 0; tries < 50; tries += 1) {
-    const pids = processesOfRange(firstId);
-    if (pids.length === 0) return;
-    for (const pid of pids) {
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch {
-        // Ended in the meantime.
-      }
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-async function releaseWorkspace(parts: Parts, slot: string, firstId: number): Promise<void> {
-  await parts.workspaces.release(slot);
-  parts.ranges.free(firstId);
-}
-
-async function inventory(parts: Parts, options: { keep: string[]; remove: boolean }): Promise<LeftOver[]> {
-  const { paths } = parts;
-  const keep = new Set(options.keep);
-  const found: LeftOver[] = [];
-  const claims: Claim[] = [];
-  for (const sandboxId of sandboxesOf(paths)) {
-    const claim = readClaim(sandboxPaths(paths, sandboxId).claim);
-    if (keep.has(sandboxId)) {
-      if (claim !== undefined) claims.push(claim);
-    } else {
-      found.push(
-        ...(options.remove ? await destroyClaimed(parts, sandboxId, claim) : remainsOf(paths, sandboxId, claim)),
-      );
-    }
-  }
-  const ready = { networks: parts.networks.ready(), slots: parts.workspaces.ready().map((one) => one.slot) };
-  const orphans = unclaimed(paths, claims, ready);
-  if (options.remove) {
-    for (const path of orphans.networks) await parts.networks.release(path);
-    for (const slot of orphans.slots) await parts.workspaces.release(slot);
-    const used = new Set([
-      ...claims.map((claim) => claim.firstId),
-      ...parts.workspaces.ready().map((one) => one.firstId),
-    ]);
-    for (const { firstId } of parts.ranges.owned(`${paths.homeId} `))
-      if (!used.has(firstId)) parts.ranges.free(firstId);
-  }
-  const left = unclaimed(paths, claims, ready);
-  return [
-    ...found,
-    ...left.networks.map((what): LeftOver => ({ kind: 'namespace', what })),
-    ...left.slots.map((what): LeftOver => ({ kind: 'mount', what })),
-  ];
+  await endContainer(parts, handle.sandboxId, claim);
 }

@@ -21,13 +21,16 @@ export type Runtime = {
   pidOf(pidFile: string): number;
 };
 
-export function createRuntime(deps: { helper: Helper; root: string }): Runtime {
+export function createRuntime(deps: { helper: Helper; root: string; timeoutMs: number }): Runtime {
+  const { timeoutMs } = deps;
   const call = async (
     argv: string[],
     options: { socket?: string; log?: string } = {},
   ): Promise<{ exitCode: number; log: string }> => {
-    const { ok } = await deps.helper.ask('run', { argv, ...options });
-    return ok as { exitCode: number; log: string };
+    const { ok } = await deps.helper.ask('run', { argv, timeoutMs, ...options });
+    const done = ok as { exitCode: number; log: string; timedOut: boolean };
+    if (done.timedOut) throw tooSlow(argv[0] ?? '', timeoutMs);
+    return done;
   };
   const simple = async (runtime: string, verb: string, sandboxId: string): Promise<void> => {
     const { exitCode } = await call([runtime, '--root', deps.root, verb, sandboxId]);
@@ -63,6 +66,13 @@ export function createRuntime(deps: { helper: Helper; root: string }): Runtime {
     pidOf: (pidFile) => Number(readFileSync(pidFile, 'utf8').trim()),
   };
 }
+
+const tooSlow = (runtime: string, timeoutMs: number): AppError =>
+  new AppError('unavailable', `${runtime} did not end within ${timeoutMs / 1000} s, and was ended.`, {
+    details: {
+      hint: `Try again; when it stays so, look at the load of this host and at ${runtime} itself. The setting sandbox.startTimeout gives it more time.`,
+    },
+  });
 
 /** The last message of a runtime's log, in text or JSON form. */
 function lastReason(log: string): string {
