@@ -25,13 +25,16 @@ export type TestControlPlane = {
   close(): Promise<void>;
 };
 
-/** Starts one on free ports; `variables` are settings (`FUMEHOOD_…`). */
-export async function startControlPlane(variables: Record<string, string> = {}): Promise<TestControlPlane> {
+/** A home in which nothing runs yet, and the command line on it. */
+export type TestHome = Pick<TestControlPlane, 'home' | 'run' | 'json'>;
+
+/** Makes a home on free ports; `variables` are settings (`FUMEHOOD_…`), `within` are words before each command, such as `nsenter …`. */
+export async function makeHome(variables: Record<string, string> = {}, within: string[] = []): Promise<TestHome> {
   const home = await mkdtemp(join(tmpdir(), 'fumehood-test-home-'));
   const { FUMEHOOD_TOKEN: _token, FUMEHOOD_URL: _url, ...inherited } = process.env;
   const env = { ...inherited, FUMEHOOD_HOME: home, FUMEHOOD_LISTEN: '127.0.0.1:0', ...variables };
   const run: TestControlPlane['run'] = (args, options = {}) =>
-    execute([MAIN, ...args], {
+    execute([...within, process.execPath, MAIN, ...args], {
       env: {
         ...env,
         ...options.env,
@@ -44,6 +47,15 @@ export async function startControlPlane(variables: Record<string, string> = {}):
     if (done.code !== 0) throw new Error(`"fumehood ${args.join(' ')}" ended with ${done.code}:\n${done.stderr}`);
     return JSON.parse(done.stdout) as T;
   };
+  return { home, run, json };
+}
+
+/** Starts one on free ports; `variables` are settings (`FUMEHOOD_…`). */
+export const startControlPlane = async (variables: Record<string, string> = {}): Promise<TestControlPlane> =>
+  startIn(await makeHome(variables));
+
+/** Starts one in a home that was made for it. */
+export async function startIn({ home, run, json }: TestHome): Promise<TestControlPlane> {
   await json(['up', '--detach']);
   const status = await json<{ url: string; doors: Record<string, string> }>(['status']);
   return {
@@ -63,9 +75,12 @@ export async function startControlPlane(variables: Record<string, string> = {}):
   };
 }
 
-function execute(args: string[], options: { env: NodeJS.ProcessEnv; input: string }): Promise<Finished> {
+function execute(
+  [program = '', ...args]: string[],
+  options: { env: NodeJS.ProcessEnv; input: string },
+): Promise<Finished> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { env: options.env, stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn(program, args, { env: options.env, stdio: ['pipe', 'pipe', 'pipe'] });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -22,7 +22,10 @@ def run(_channel, request):
     else:
         actions.append((os.POSIX_SPAWN_OPEN, 3, "/dev/null", os.O_RDONLY, 0))
     try:
-        pid = os.posix_spawnp(request["argv"][0], request["argv"], {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, file_actions=actions, setsid=True)
+        try:
+            pid = os.posix_spawnp(request["argv"][0], request["argv"], {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, file_actions=actions, setsid=True)
+        except OSError as error:
+            return {"exitCode": 127, "log": f"it cannot be run: {error.strerror}", "timedOut": False}
         timed_out = not _ends_within(pid, request["timeoutMs"] / 1000)
         if timed_out:
             os.killpg(pid, signal.SIGKILL)
@@ -40,6 +43,8 @@ def run(_channel, request):
 def _ends_within(pid, seconds):
     number = os.pidfd_open(pid)
     try:
-        return bool(select.select([number], [], [], seconds)[0])
+        poll = select.poll()
+        poll.register(number, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
     finally:
         os.close(number)

@@ -42,9 +42,11 @@ import { createWorkspaces, type Workspace } from './workspaces.ts';
 
 const PYTHON = '/usr/bin/python3';
 const PROBE_FRESH_MS = 60_000;
+/** What is missing may be mended at any moment. */
+const UNUSABLE_FRESH_MS = 3000;
 const START_TIMEOUT_MS = 60_000;
 /** The helper is given up only after the calls that it makes itself were. */
-const HELPER_LEAD_MS = 30_000;
+const HELPER_LEAD_MS = 10_000;
 
 export const ociDriver: DriverModule = { id: 'oci', create: createOciDriver };
 
@@ -63,12 +65,7 @@ function createOciDriver(deps: DriverDeps): Driver {
   const networks = createNetworks({ folder: paths.networks, helper, serve: (connection) => listener(connection) });
   const workspaces = createWorkspaces({ paths, helper, ranges });
   const runtime = createRuntime({ helper, root: paths.runtimeRoot, timeoutMs });
-  let probed: { atMs: number; probe: Promise<Probe> } | undefined;
-  const probe = (): Promise<Probe> => {
-    if (probed === undefined || deps.nowMs() - probed.atMs > PROBE_FRESH_MS)
-      probed = { atMs: deps.nowMs(), probe: probeHost(paths) };
-    return probed.probe;
-  };
+  const probe = freshProbe(() => probeHost(paths));
   const agentCode = createAgentCode({ pythonDir: deps.pythonDir, python: PYTHON, folder: paths.code, helper });
   const parts: Parts = { deps, paths, helper, ranges, networks, workspaces, runtime, agentCode, probe };
 
@@ -110,6 +107,26 @@ async function vitals({ helper, networks, workspaces }: Parts): Promise<Vitals> 
     () => false,
   );
   return { pools: { networks: networks.ready().length, workspaces: workspaces.ready().length }, helpers };
+}
+
+/** Looks again once what was found has become old. */
+function freshProbe(look: () => Promise<Probe>): () => Promise<Probe> {
+  let until = Number.NEGATIVE_INFINITY;
+  let found: Promise<Probe> | undefined;
+  return () => {
+    if (found !== undefined && performance.now() < until) return found;
+    until = Number.POSITIVE_INFINITY;
+    found = look().finally(() => {
+      until = performance.now() + UNUSABLE_FRESH_MS;
+    });
+    found.then(
+      ({ usable }) => {
+        if (usable) until = performance.now() + PROBE_FRESH_MS;
+      },
+      () => undefined,
+    );
+    return found;
+  };
 }
 
 function makeFolders(paths: Paths): void {

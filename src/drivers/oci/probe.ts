@@ -1,5 +1,5 @@
 /** What this host can enforce, and the command that mends what it cannot. */
-import { execFile } from 'node:child_process';
+import { type ExecFileException, execFile } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
 import { release } from 'node:os';
 import { formatBytes } from '#kernel/quantities.ts';
@@ -10,6 +10,7 @@ import { sandboxesWithInotify } from './user-limits.ts';
 
 type Finding = Omit<Check, 'consequence' | 'fix'> & Partial<Pick<Check, 'consequence' | 'fix'>>;
 
+const VERSION_MS = 5000;
 const ENOUGH_SANDBOXES = 100;
 const LEAST_DISK_BYTES = 2 * 1024 ** 3;
 
@@ -190,9 +191,9 @@ function runtimeCheck(name: 'runc' | 'crun' | 'runsc'): Promise<{ name: string; 
     fix: `apt-get install -y ${name}`,
   };
   return new Promise((resolve) => {
-    execFile(name, ['--version'], { timeout: 5000 }, (error, stdout) => {
+    execFile(name, ['--version'], { timeout: VERSION_MS, killSignal: 'SIGKILL' }, (error, stdout) => {
       const version = stdout.split('\n')[0]?.trim() ?? '';
-      const reason = error === null ? refusalOf(name) : 'not installed';
+      const reason = error === null ? refusalOf(name) : failureOf(error);
       const works = reason === undefined;
       resolve({
         name,
@@ -200,12 +201,19 @@ function runtimeCheck(name: 'runc' | 'crun' | 'runsc'): Promise<{ name: string; 
         check: {
           ...missing,
           state: works ? 'ok' : 'missing',
-          found: works ? version : reason === 'not installed' ? reason : `${version}: ${reason}`,
+          found: works ? version : version === '' ? reason : `${version}: ${reason}`,
           fix: error === null ? '' : missing.fix,
         },
       });
     });
   });
+}
+
+/** Why a runtime does not even tell its version. */
+function failureOf(error: ExecFileException): string {
+  if (error.code === 'ENOENT') return 'not installed';
+  if (error.killed === true) return `does not answer within ${VERSION_MS / 1000} s`;
+  return `fails (${error.code ?? error.signal ?? error.message})`;
 }
 
 /** Why an installed runtime cannot be used here. */

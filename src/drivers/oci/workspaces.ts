@@ -45,6 +45,7 @@ export function createWorkspaces(deps: { paths: Paths; helper: Helper; ranges: I
     } catch (error) {
       await release(slot).catch(() => undefined);
       ranges.free(firstId);
+      if (error instanceof AppError) throw error;
       throw new AppError('unavailable', 'A workspace could not be made on this host.', {
         details: { hint: 'Run "fumehood doctor": loop devices, mkfs.ext4 and disk space are looked at there.' },
         cause: error,
