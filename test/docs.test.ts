@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { pathsOf } from '#src/drivers/oci/paths.ts';
 import { pythonWith } from './protocol/python-clients.ts';
@@ -22,6 +22,7 @@ type Step = { command: string; expected: string[]; exitCode: number };
 /** Packages of the real clients that a page uses. */
 const CLIENTS: Record<string, string[]> = {
   'docs/how-to/connect-clients.md': ['mlflow-skinny', 'boto3', 'hvac'],
+  'docs/how-to/use-from-python.md': ['httpx', 'websockets'],
 };
 
 /**
@@ -94,7 +95,11 @@ for (const page of RUN) {
       TMPDIR: scratch,
     };
     const clients = CLIENTS[page];
-    if (clients !== undefined) env.PATH = `${dirname(await pythonWith('docs', clients))}:${env.PATH}`;
+    if (clients !== undefined) {
+      const python = await pythonWith(`docs-${basename(page, '.md')}`, clients);
+      env.PATH = `${dirname(python)}:${env.PATH}`;
+      env.PYTHONPATH = join(ROOT, 'python/fumehood/src');
+    }
     try {
       await runSteps(stepsOf(readFileSync(join(ROOT, page), 'utf8')), env);
     } finally {

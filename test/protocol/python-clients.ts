@@ -28,7 +28,8 @@ export async function pythonWith(name: string, packages: string[]): Promise<stri
   return python;
 }
 
-async function uvCommand(): Promise<string> {
+/** An `uv`, installed when there is none. */
+export async function uvCommand(): Promise<string> {
   try {
     await run('uv', ['--version']);
     return 'uv';

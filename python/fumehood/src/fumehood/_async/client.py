@@ -1,0 +1,84 @@
+"""One client of one control plane, with all nouns of the command line."""
+
+from __future__ import annotations
+
+from builtins import list as List  # the class has a method of that name
+from types import TracebackType
+from typing import Any
+
+from .._connection import find_connection
+from ..models import SandboxInfo, Status
+from .nouns import (
+    AsyncAccess,
+    AsyncApprovals,
+    AsyncAudit,
+    AsyncDatasets,
+    AsyncEnvironments,
+    AsyncLineage,
+    AsyncModels,
+    AsyncNoun,
+    AsyncPolicies,
+    AsyncQuotas,
+    AsyncRuns,
+    AsyncSecrets,
+    AsyncTokens,
+    AsyncUsers,
+)
+from .sandbox import AsyncSandbox
+from .transport import TIMEOUT_SECONDS, AsyncTransport, path_of
+
+
+class AsyncSandboxes(AsyncNoun):
+    async def create(self, **options: Any) -> AsyncSandbox:
+        """The options are those of `AsyncSandbox.create`."""
+        return await AsyncSandbox.create(**options, transport=self._transport)
+
+    async def connect(self, sandbox: str) -> AsyncSandbox:
+        return await AsyncSandbox.connect(sandbox, transport=self._transport)
+
+    async def list(self, *, all: bool = False, everybody: bool = False) -> List[SandboxInfo]:
+        return await AsyncSandbox.list(all=all, everybody=everybody, transport=self._transport)
+
+
+class AsyncFumehood:
+    """Without arguments it goes where the command line goes. `timeout` in seconds is for each answer, not for commands."""
+
+    def __init__(
+        self,
+        *,
+        url: str | None = None,
+        token: str | None = None,
+        home: str | None = None,
+        timeout: float = TIMEOUT_SECONDS,
+    ) -> None:
+        transport = AsyncTransport(find_connection(url, token, home), timeout)
+        self._transport = transport
+        self.sandboxes = AsyncSandboxes(transport)
+        self.environments = AsyncEnvironments(transport)
+        self.datasets = AsyncDatasets(transport)
+        self.runs = AsyncRuns(transport)
+        self.models = AsyncModels(transport)
+        self.secrets = AsyncSecrets(transport)
+        self.policies = AsyncPolicies(transport)
+        self.access = AsyncAccess(transport)
+        self.approvals = AsyncApprovals(transport)
+        self.audit = AsyncAudit(transport)
+        self.lineage = AsyncLineage(transport)
+        self.users = AsyncUsers(transport)
+        self.tokens = AsyncTokens(transport)
+        self.quotas = AsyncQuotas(transport)
+
+    async def status(self) -> Status:
+        """The control plane, and what it runs."""
+        return await self._transport.get(Status, path_of("status"))
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+    async def __aenter__(self) -> AsyncFumehood:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
