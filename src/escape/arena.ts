@@ -2,7 +2,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Handle } from '#src/drivers/driver.ts';
-import { type Attack, type Outcome, outcomeOf, programOf } from './attack.ts';
+import { type Attack, type Outcome, outcomeOf, programOf, type Trial } from './attack.ts';
 import { controlPrefix } from './left-on-host.ts';
 import { createPrivilegedContainers, type PrivilegedContainers } from './privileged-container.ts';
 import { NEIGHBOUR_PORT, NEIGHBOUR_SOCKET, openSealedWorld, type SealedWorld } from './sealed-world.ts';
@@ -16,7 +16,7 @@ export type Arena = {
   neighbour: Handle;
   unsealed: PrivilegedContainers;
   /** Tries an attack on both sides. Throws when its script breaks. */
-  attack(family: string, attack: Attack): Promise<Result>;
+  attack(family: string, attack: Attack | Trial): Promise<Result>;
   /** Removes all; resolves with what is left, which must be nothing. */
   close(): Promise<string[]>;
 };
@@ -28,26 +28,32 @@ export async function openArena(options: { runtime?: string } = {}): Promise<Are
     world.env.NEIGHBOUR_PID = String((neighbour.data as { pid: number }).pid);
     await listenIn(world, neighbour);
     const unsealed = createPrivilegedContainers(`${world.folder}/unsealed`, controlPrefix(world.folder));
-    const parts = { world, attacker, neighbour, unsealed };
-    return { ...parts, attack: (family, attack) => tryBoth(parts, family, attack), close: () => world.close() };
+    const arena: Arena = {
+      world,
+      attacker,
+      neighbour,
+      unsealed,
+      attack: (family, attack) => tryBoth(arena, family, attack),
+      close: () => world.close(),
+    };
+    return arena;
   } catch (error) {
     await world.close();
     throw error;
   }
 }
 
-type Parts = Omit<Arena, 'attack' | 'close'>;
-
-async function tryBoth(parts: Parts, family: string, attack: Attack): Promise<Result> {
-  const inside = await attackInside(parts, attack);
-  const outside = await attackOutside(parts, attack);
+async function tryBoth(arena: Arena, family: string, attack: Attack | Trial): Promise<Result> {
+  const isTrial = attack.control === 'beside';
+  const inside = await (isTrial ? attack.inside(arena) : attackInside(arena, attack));
+  const outside = await (isTrial ? attack.outside(arena) : attackOutside(arena, attack));
   const { name, attempts } = attack;
   return { family, name, attempts, outside, inside, ...judge(attack, inside, outside) };
 }
 
 /** In the shared sandbox, or in one of its own. That it or its neighbour no longer answers afterwards is a success of the attack. */
-async function attackInside(parts: Parts, attack: Attack): Promise<Outcome> {
-  const { world, attacker, neighbour } = parts;
+async function attackInside(arena: Arena, attack: Attack): Promise<Outcome> {
+  const { world, attacker, neighbour } = arena;
   if (attack.earlier !== undefined) await beSomeoneBefore(world, attack.earlier, attack.limits);
   const handle = attack.limits === undefined ? attacker : await world.start(attack.name, attack.limits);
   const { maxOutputBytes } = attack;
@@ -93,7 +99,7 @@ function planted(world: SealedWorld, attack: Attack): Outcome | undefined {
   return found ? { outcome: 'succeeded', why: attack.plants } : { outcome: 'refused', why: 'nothing on the host' };
 }
 
-async function attackOutside({ world, neighbour, unsealed }: Parts, attack: Attack): Promise<Outcome> {
+async function attackOutside({ world, neighbour, unsealed }: Arena, attack: Attack): Promise<Outcome> {
   const ended = await unsealed.run({
     program: programOf(attack.script, [attack.stage, attack.earlier].join('\n').trim()),
     env: world.env,

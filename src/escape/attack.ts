@@ -1,6 +1,7 @@
 /** What an attack is, and how what it came to is read. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Arena } from './arena.ts';
 
 /**
  * How it is shown that the attack works where nothing holds it back:
@@ -37,7 +38,16 @@ export type Attack = {
   maxOutputBytes?: number;
 };
 
-export type Family = { name: string; title: string; attacks: readonly Attack[] };
+/** What is seen from beside, at a neighbour or on the host, and so is more than a script. */
+export type Trial = Pick<Attack, 'name' | 'attempts' | 'refusedBy' | 'mayLack'> & {
+  control: 'beside';
+  /** How the control differs from the sandbox. */
+  without: string;
+  inside(arena: Arena): Promise<Outcome>;
+  outside(arena: Arena): Promise<Outcome>;
+};
+
+export type Family = { name: string; title: string; attacks: readonly (Attack | Trial)[] };
 
 export type Outcome = { outcome: 'succeeded' | 'refused'; why: string };
 

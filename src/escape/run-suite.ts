@@ -1,7 +1,7 @@
 /** The whole suite, as a list of results: a script that breaks is a result that shows nothing, and never one that holds. */
 import { AppError } from '#kernel/errors.ts';
 import { type Arena, openArena } from './arena.ts';
-import type { Attack } from './attack.ts';
+import type { Family } from './attack.ts';
 import { FAMILIES } from './attacks/families.ts';
 import { describeMachine, describeSideChannels } from './machine.ts';
 import type { Card } from './scorecard.ts';
@@ -40,7 +40,7 @@ export async function runSuite(options: SuiteOptions): Promise<Omit<Card, 'forma
   }
 }
 
-async function tryOne(arena: Arena, family: string, attack: Attack): Promise<Result> {
+async function tryOne(arena: Arena, family: string, attack: Family['attacks'][number]): Promise<Result> {
   try {
     return await arena.attack(family, attack);
   } catch (error) {

@@ -25,7 +25,7 @@ after(async () => {
 for (const { title, attacks } of FAMILIES) {
   test(`what is refused elsewhere is refused in a sandbox from the pool: ${title}`, async () => {
     for (const attack of attacks) {
-      if (attack.limits !== undefined || attack.plants !== undefined) continue;
+      if (attack.control === 'beside' || attack.limits !== undefined || attack.plants !== undefined) continue;
       const { maxOutputBytes } = attack;
       const ended = await world.python(
         first,

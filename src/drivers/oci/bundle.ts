@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { ENVIRONMENT_PATH, type StartOptions } from '../driver.ts';
 import { swapIsAccounted } from './cgroups.ts';
+import { diskThrottle } from './disk-throttle.ts';
 import { RANGE_SIZE } from './id-ranges.ts';
 import { imageMounts } from './image-root.ts';
 import { etcFolders, SANDBOX_UID, usrFolders } from './root-skeleton.ts';
@@ -78,7 +79,7 @@ export function ociConfig(options: BundleOptions): Record<string, unknown> {
         { type: 'network', path: options.networkPath },
       ],
       cgroupsPath: options.cgroupsPath,
-      resources: resourcesOf(start),
+      resources: { ...resourcesOf(start), ...diskThrottle(options.workspace) },
       seccomp: seccompProfile(process.arch === 'arm64' ? 'arm64' : 'x64'),
       maskedPaths: MASKED.map((name) => `/proc/${name}`),
       readonlyPaths: READ_ONLY.map((name) => `/proc/${name}`),

@@ -5,6 +5,7 @@ import { release } from 'node:os';
 import { formatBytes } from '#kernel/quantities.ts';
 import type { Capability, Check, Probe } from '../driver.ts';
 import { cgroupControllers, cgroupVersion, socketMemoryIs, swapIsBounded } from './cgroups.ts';
+import { diskIsThrottled } from './disk-throttle.ts';
 import type { Paths } from './paths.ts';
 import { sandboxesWithInotify } from './user-limits.ts';
 
@@ -160,6 +161,15 @@ function cgroupChecks(): Finding[] {
     need('cpu', true),
     need('pids', true),
     need('freezer', false),
+    {
+      id: 'disk-throttle',
+      title: 'Speed of workspaces is bounded',
+      state: diskIsThrottled() ? 'ok' : 'degraded',
+      found: diskIsThrottled() ? 'bounded' : 'this kernel has no control group for disks',
+      consequence: 'A sandbox that writes without end can slow down the disk for all others.',
+      fix: cgroupVersion() === 2 ? 'echo +io > /sys/fs/cgroup/cgroup.subtree_control' : '',
+      required: false,
+    },
     {
       id: 'swap',
       title: 'Swap counts as memory',

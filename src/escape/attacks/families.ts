@@ -9,6 +9,7 @@ import { privileges } from './privileges.ts';
 import { processes } from './processes.ts';
 import { residue } from './residue.ts';
 import { resources } from './resources.ts';
+import { starvation } from './starvation.ts';
 import { storage } from './storage.ts';
 
 /** Every attack that is a script, by family. */
@@ -24,4 +25,5 @@ export const FAMILIES: readonly Family[] = [
   resources,
   network,
   residue,
+  starvation,
 ];
