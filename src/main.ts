@@ -41,6 +41,7 @@ import { createLiveSandboxes } from '#src/sandboxes/live-sandboxes.ts';
 import { portRoutes } from '#src/sandboxes/port-routes.ts';
 import type { SandboxDeps } from '#src/sandboxes/sandbox-deps.ts';
 import { sandboxRoutes } from '#src/sandboxes/sandbox-routes.ts';
+import { sandboxStatsRoutes } from '#src/sandboxes/sandbox-stats-routes.ts';
 import { isUsedBySandbox } from '#src/sandboxes/sandbox-store.ts';
 import { sandboxFileRoutes, sandboxStreamRoutes } from '#src/sandboxes/sandbox-stream-routes.ts';
 import { secretRoutes } from '#src/secrets/secret-routes.ts';
@@ -85,6 +86,7 @@ export async function startControlPlane(config: Config): Promise<ControlPlane> {
     driver,
     live,
     onEnd: (id) => endOfSandbox(core, data, { doors, sites }, id),
+    trafficOf: doors.listeners.trafficOf,
   });
   const keeper = await keepSandboxes(sandboxes, core, data);
   const api = createApi({
@@ -143,6 +145,7 @@ function routesOf(
   };
   return [
     ...sandboxRoutes(sandboxes),
+    ...sandboxStatsRoutes(sandboxes),
     ...sandboxFileRoutes(sandboxes),
     ...portRoutes({ ...sandboxes, ...sites }),
     ...environmentRoutes(environments),

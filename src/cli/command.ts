@@ -39,7 +39,7 @@ export type Command = {
   details?: string;
   args?: readonly Argument[];
   flags?: readonly Flag[];
-  /** What comes after `--` is the command's own; the name says how help calls it. */
+  /** What comes after `--` is the command's own; the name says how help calls it, in brackets when it may be left out. */
   rest?: string;
   /** Hidden from help and completion. */
   hidden?: boolean;
@@ -68,6 +68,8 @@ export type Context = Words & {
   env: NodeJS.ProcessEnv;
   home: string;
   stdin: NodeJS.ReadStream;
+  /** What an interrupt does unless a command takes it over: ends the program. */
+  interrupt: () => void;
   /** Asks before something is destroyed; `--yes` says yes, `--no-input` (or no terminal) refuses. */
   confirm(question: string): Promise<void>;
   /** A secret from stdin (`-`) or a prompt that does not show it. */

@@ -20,8 +20,23 @@ export async function execCommand(context: Context): Promise<number> {
   const terminal = context.on('terminal') ? terminalSize() : undefined;
   if (terminal !== undefined && context.stdin.isTTY !== true)
     throw new AppError('invalid', '-t needs a terminal on stdin.', { details: { hint: 'Leave -t out.' } });
-  const start = body({ argv: context.rest, ...common(context), terminal });
-  return stream(context, at('sandboxes', context.arg('ID'), 'exec'), start, terminal !== undefined);
+  const env = { ...(terminal === undefined ? {} : ofTerminal(context.env)), ...environmentOf(context) };
+  const start = body({ argv: context.rest, ...common(context), env, terminal });
+  return streamExec(context, at('sandboxes', context.arg('ID'), 'exec'), start, { raw: terminal !== undefined });
+}
+
+/** Bash where there is one, else the shell that every system has. */
+const SHELL = ['sh', '-c', 'if command -v bash >/dev/null; then exec bash; else exec sh; fi'];
+
+/** `sandbox shell`: an interactive shell; resolves to its exit code. */
+export async function shell(context: Context): Promise<number> {
+  if (context.stdin.isTTY !== true)
+    throw new AppError('invalid', 'A shell needs a terminal on stdin.', {
+      details: { hint: `For a script: fumehood sandbox exec ${context.arg('ID')} -- sh < SCRIPT` },
+    });
+  const env = { ...ofTerminal(context.env), ...environmentOf(context) };
+  const start = body({ argv: SHELL, ...common(context), env, terminal: terminalSize() });
+  return streamExec(context, at('sandboxes', context.arg('ID'), 'exec'), start, { raw: true });
 }
 
 /** `sandbox run-python`: the same for source text in the warm interpreter. */
@@ -29,13 +44,8 @@ export async function runPython(context: Context): Promise<number> {
   const file = context.arg('FILE');
   const source = file === '-' ? await readText(context.stdin) : readSource(file);
   const name = file === '-' ? 'stdin' : basename(file);
-  return stream(
-    context,
-    at('sandboxes', context.arg('ID'), 'python'),
-    body({ source, name, ...common(context) }),
-    false,
-    file === '-',
-  );
+  const start = body({ source, name, ...common(context), env: environmentOf(context) });
+  return streamExec(context, at('sandboxes', context.arg('ID'), 'python'), start, { stdinTaken: file === '-' });
 }
 
 function readSource(file: string): string {
@@ -46,28 +56,39 @@ function readSource(file: string): string {
   }
 }
 
-function common(context: Context): Record<string, unknown> {
+/** What full-screen programs ask about the terminal that they draw on. */
+const ofTerminal = (env: NodeJS.ProcessEnv): Record<string, string> =>
+  Object.fromEntries(
+    ['TERM', 'COLORTERM', 'LANG', 'LC_ALL', 'NO_COLOR'].flatMap((name) => {
+      const value = env[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+
+/** The variables of `--env K=V`. */
+export function environmentOf(context: Context): Record<string, string> {
   const pairs = context.many('env').map((pair) => {
     const equals = pair.indexOf('=');
     if (equals < 1) throw new AppError('invalid', `--env: "${pair}" is not K=V.`);
     return [pair.slice(0, equals), pair.slice(equals + 1)] as const;
   });
-  return {
-    cwd: context.text('cwd'),
-    timeoutMs: durationOf(context.text('timeout')),
-    env: pairs.length === 0 ? undefined : Object.fromEntries(pairs),
-  };
+  return Object.fromEntries(pairs);
 }
 
-async function stream(
+const common = (context: Context): Record<string, unknown> => ({
+  cwd: context.text('cwd'),
+  timeoutMs: durationOf(context.text('timeout')),
+});
+
+/** Runs what `start` asks for on a stream of its own, joined to this program's; `raw` hands the whole terminal over. */
+export async function streamExec(
   context: Context,
   path: string,
   start: unknown,
-  raw: boolean,
-  stdinTaken = false,
+  { raw = false, stdinTaken = false }: { raw?: boolean; stdinTaken?: boolean },
 ): Promise<number> {
   // From here on an interrupt is the child's.
-  process.removeAllListeners('SIGINT');
+  process.removeListener('SIGINT', context.interrupt);
   let channel: ExecChannel | undefined;
   const undo: (() => void)[] = [];
   const restore = (): void => {

@@ -57,7 +57,8 @@ More: "fumehood ${name} VERB --help".
 export function commandHelp(command: Command, called: string): string {
   const flags = command.flags ?? [];
   const words = [called, ...argumentTexts(command), ...flags.filter((flag) => flag.required).map(flagText), '[flags]'];
-  if (command.rest !== undefined) words.push('--', command.rest);
+  if (command.rest !== undefined)
+    words.push(command.rest.startsWith('[') ? `[-- ${command.rest.slice(1)}` : `-- ${command.rest}`);
   const parts = [
     `${words.join(' ')}\n`,
     `${command.summary}.\n${command.details === undefined ? '' : `${command.details}\n`}`,

@@ -45,6 +45,11 @@ export const NOUNS: readonly Noun[] = [
     load: async () => (await import('./commands/sandbox.ts')).sandbox,
   },
   {
+    name: 'top',
+    summary: 'What all running sandboxes use, the busiest first',
+    load: async () => (await import('./commands/top.ts')).top,
+  },
+  {
     name: 'environment',
     summary: 'Locked Python environments',
     load: async () => (await import('./commands/environment.ts')).environment,
@@ -59,7 +64,11 @@ export const NOUNS: readonly Noun[] = [
     summary: 'Data sets, their versions and tags',
     load: async () => (await import('./commands/dataset.ts')).dataset,
   },
-  { name: 'run', summary: 'Tracked runs', load: async () => (await import('./commands/run.ts')).run },
+  {
+    name: 'run',
+    summary: 'Run a file in a sandbox of its own; tracked runs',
+    load: async () => (await import('./commands/run.ts')).run,
+  },
   {
     name: 'model',
     summary: 'Registered models and their versions',

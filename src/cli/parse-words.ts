@@ -124,7 +124,8 @@ function bind(command: Command, { positional, rest }: Collected, help: string): 
     const spare = command.rest === undefined ? '' : ` Write the command after "--".`;
     throw usage(`"${queue[0]}" is one word too many.${spare}`, help);
   }
-  if (command.rest !== undefined && rest.length === 0) throw usage(`${command.rest} is missing after "--".`, help);
+  if (command.rest !== undefined && !command.rest.startsWith('[') && rest.length === 0)
+    throw usage(`${command.rest} is missing after "--".`, help);
   return values;
 }
 

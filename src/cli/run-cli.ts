@@ -30,7 +30,7 @@ export async function runCli(words: readonly string[], host: NodeJS.Process): Pr
       out.data(commandHelp(command, called));
       return 0;
     }
-    return (await command.run(contextOf(parsed, out, host))) ?? 0;
+    return (await command.run(contextOf(parsed, out, host, interrupt))) ?? 0;
   } catch (thrown) {
     return out.error(thrown);
   } finally {
@@ -38,7 +38,7 @@ export async function runCli(words: readonly string[], host: NodeJS.Process): Pr
   }
 }
 
-function contextOf(parsed: Words, out: Context['out'], host: NodeJS.Process): Context {
+function contextOf(parsed: Words, out: Context['out'], host: NodeJS.Process, interrupt: () => void): Context {
   const { env, stdin, stderr } = host;
   const home = findHome(parsed.text('home'), env);
   const asking = { stdin, stderr, yes: parsed.on('yes'), noInput: parsed.on('no-input') };
@@ -48,6 +48,7 @@ function contextOf(parsed: Words, out: Context['out'], host: NodeJS.Process): Co
     env,
     home,
     stdin,
+    interrupt,
     api: createApi(() => findConnection(home, env), env),
     confirm: (question) => confirm(question, asking),
     secret: (prompt) => readSecret(prompt, asking),

@@ -11,7 +11,6 @@ import { selectTeam } from '#src/identity/user-store.ts';
 import { findImage } from '#src/images/manage-images.ts';
 import { resolveModelGrant } from '#src/models/model-grant.ts';
 import { reapSandboxes, recoverSandboxes } from '#src/sandboxes/keep-sandboxes.ts';
-import type { LiveSandboxes } from '#src/sandboxes/live-sandboxes.ts';
 import type { SandboxDeps } from '#src/sandboxes/sandbox-deps.ts';
 import { createSettling } from '#src/sandboxes/settle-sandboxes.ts';
 import type { Core } from './core.ts';
@@ -42,7 +41,7 @@ export function createDriver(core: Core): Driver {
 export async function openSandboxes(
   core: Core,
   data: Data,
-  parts: { driver: Driver; live: LiveSandboxes; onEnd: (sandboxId: string) => Promise<void> },
+  parts: Pick<SandboxDeps, 'driver' | 'live' | 'onEnd' | 'trafficOf'>,
 ): Promise<SandboxDeps> {
   const { settings } = core;
   const probe = await parts.driver.probe();

@@ -21,6 +21,8 @@ export type DemoStep = { title: string; run: (context: DemoContext) => Promise<v
 type Created = { id: string; name: string; token?: string };
 
 const PURPOSE = 'text generation';
+/** Executes a notebook cell by cell, inside. */
+const NOTEBOOK_RUNNER = join(import.meta.dirname, '../../python/fumehood_notebook/run_notebook.py');
 
 export const DEMO_STEPS: readonly DemoStep[] = [
   { title: 'Start the control plane, with an engineer and an officer', run: startUp },
@@ -69,15 +71,13 @@ async function openSandbox({ commands }: DemoContext): Promise<void> {
   );
 }
 
-async function copyIn({ commands, examples }: DemoContext, sandbox: string, files: string[]): Promise<void> {
-  for (const file of files)
-    await commands.show(['sandbox', 'cp', join(examples, 'text-generation', file), `${sandbox}:/workspace/${file}`], {
-      as: 'erin',
-    });
+async function copyIn({ commands, examples }: DemoContext, sandbox: string, file: string): Promise<void> {
+  const files = [join(examples, 'text-generation', file), ...(file.endsWith('.ipynb') ? [NOTEBOOK_RUNNER] : [])];
+  for (const one of files) await commands.show(['sandbox', 'cp', one, `${sandbox}:/workspace/`], { as: 'erin' });
 }
 
 async function train(context: DemoContext): Promise<void> {
-  await copyIn(context, 'train', ['train.ipynb', 'run_notebook.py']);
+  await copyIn(context, 'train', 'train.ipynb');
   const seconds = `TRAIN_SECONDS=${context.trainSeconds}`;
   await context.commands.show(
     ['sandbox', 'exec', 'train', '--env', seconds, '--', 'python', 'run_notebook.py', 'train.ipynb', 'trained.ipynb'],
@@ -100,7 +100,7 @@ async function generate(context: DemoContext): Promise<void> {
     'model:tiny-gpt/1',
   ];
   await context.commands.show([...create, '--purpose', PURPOSE], { as: 'erin' });
-  await copyIn(context, 'generate', ['generate.ipynb', 'run_notebook.py']);
+  await copyIn(context, 'generate', 'generate.ipynb');
   await context.commands.show(['sandbox', 'exec', 'generate', '--', 'python', 'run_notebook.py', 'generate.ipynb'], {
     as: 'erin',
   });
@@ -156,7 +156,7 @@ async function personalData(context: DemoContext): Promise<void> {
   explain(context, await commands.refused(approve, { exitCode: 5 }, { as: 'erin' }));
   await commands.show(approve, { as: 'olga' });
   await commands.show(mount, { as: 'erin' });
-  await copyIn(context, 'customers', ['customers.py']);
+  await copyIn(context, 'customers', 'customers.py');
   const said = await commands.show(['sandbox', 'exec', 'customers', '--', 'python', 'customers.py'], { as: 'erin' });
   const runId = said.trim().split('\n').at(-1) ?? '';
   for (const thing of [

@@ -27,6 +27,8 @@ export type Listeners = {
   acceptSandbox(connection: DoorConnection): void;
   /** Listens for people and services outside sandboxes; port 0 takes a free one. Throws `conflict` when the port is taken. */
   openExternal(options: { door: string; host: string; port: number }): Promise<{ port: number }>;
+  /** Bytes that went through a sandbox's doors since this process serves it: `in` into the sandbox, `out` of it. */
+  trafficOf(sandboxId: string): { inBytes: number; outBytes: number };
   /** Cuts every connection of a sandbox that has stopped. */
   closeSandbox(sandboxId: string): void;
   close(): Promise<void>;
@@ -41,6 +43,7 @@ export function createListeners(deps: ListenersDeps): Listeners {
     servers.set(door.id, createDoorServer({ door, log, ids, ...some }));
   }
   const connections = new Map<string, Set<Socket>>();
+  const traffic = createTraffic();
   const external: { server: Server; sockets: Set<Socket> }[] = [];
   const most = deps.maxConnectionsPerSandbox ?? 256;
 
@@ -55,7 +58,9 @@ export function createListeners(deps: ListenersDeps): Listeners {
         return;
       }
       connections.set(sandboxId, open);
+      traffic.opened(sandboxId);
       track(open, socket, () => {
+        traffic.closed(sandboxId, socket);
         if (open.size === 0 && connections.get(sandboxId) === open) connections.delete(sandboxId);
       });
       server.serve(socket, { kind: 'sandbox', sandboxId });
@@ -74,7 +79,10 @@ export function createListeners(deps: ListenersDeps): Listeners {
       return { port: await listen(server, host, port) };
     },
 
+    trafficOf: (sandboxId) => traffic.of(sandboxId, connections.get(sandboxId) ?? new Set()),
+
     closeSandbox: (sandboxId) => {
+      traffic.forget(sandboxId);
       for (const socket of connections.get(sandboxId) ?? []) socket.destroy();
     },
 
@@ -86,6 +94,31 @@ export function createListeners(deps: ListenersDeps): Listeners {
       }
       for (const server of servers.values()) server.close();
     },
+  };
+}
+
+/** What closed connections carried is added up; what open ones did is asked of them. */
+function createTraffic() {
+  const closed = new Map<string, { inBytes: number; outBytes: number }>();
+  return {
+    opened: (sandboxId: string): void => {
+      if (!closed.has(sandboxId)) closed.set(sandboxId, { inBytes: 0, outBytes: 0 });
+    },
+    closed: (sandboxId: string, socket: Socket): void => {
+      const sum = closed.get(sandboxId);
+      if (sum === undefined) return;
+      sum.inBytes += socket.bytesWritten;
+      sum.outBytes += socket.bytesRead;
+    },
+    of: (sandboxId: string, open: ReadonlySet<Socket>) => {
+      const { inBytes, outBytes } = closed.get(sandboxId) ?? { inBytes: 0, outBytes: 0 };
+      const sockets = [...open];
+      return {
+        inBytes: sockets.reduce((sum, one) => sum + one.bytesWritten, inBytes),
+        outBytes: sockets.reduce((sum, one) => sum + one.bytesRead, outBytes),
+      };
+    },
+    forget: (sandboxId: string): void => void closed.delete(sandboxId),
   };
 }
 

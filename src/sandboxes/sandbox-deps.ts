@@ -74,6 +74,8 @@ export type SandboxDeps = {
     ): Promise<void>;
     release(tx: Tx, sandboxId: string): Promise<void>;
   };
+  /** Bytes that went through its doors, into the sandbox and out of it. */
+  trafficOf: (sandboxId: string) => { inBytes: number; outBytes: number };
   /** Runs after a sandbox ended: its keys are revoked, its tunnels closed. */
   onEnd: (sandboxId: string) => Promise<void>;
 };

@@ -6,8 +6,9 @@ import { deleteSandbox, previewDelete } from './delete-sandbox.ts';
 import { keepSandbox, stopSandbox } from './keep-sandboxes.ts';
 import { type Sandbox, SandboxView, viewSandbox } from './sandbox.ts';
 import type { SandboxDeps } from './sandbox-deps.ts';
+import { logsRoute } from './sandbox-logs-route.ts';
 import { duration, SandboxRequest } from './sandbox-request.ts';
-import { selectSandboxEvents, selectSandboxPage } from './sandbox-store.ts';
+import { selectSandboxPage } from './sandbox-store.ts';
 import { crossAbout, openSession, type Use } from './use-sandbox.ts';
 
 const Ref = z.object({ id: z.string().min(1).max(128).describe('id, or the name of one of your own') });
@@ -32,7 +33,6 @@ const SandboxStats = z.object({
   runningExecs: z.number(),
   idleMs: z.number(),
 });
-const SandboxEvent = z.object({ position: z.number(), time: z.string(), kind: z.string(), message: z.string() });
 
 const useOf = (request: Pick<RouteRequest<Ref, unknown, unknown>, 'identity' | 'requestId' | 'params'>): Use => ({
   identity: request.identity,
@@ -47,7 +47,7 @@ export function sandboxRoutes(deps: SandboxDeps): Route[] {
       sandbox,
       await deps.database.read((reader) => deps.labelsOf(reader, [{ kind: 'sandbox', id: sandbox.id }])),
     );
-  return [...lifeRoutes(deps, view), ...lookRoutes(deps, view)];
+  return [...lifeRoutes(deps, view), ...lookRoutes(deps, view), logsRoute(deps)];
 }
 
 type View = (sandbox: Sandbox) => Promise<SandboxView>;
@@ -178,27 +178,6 @@ function lookRoutes(deps: SandboxDeps, view: View): Route[] {
           runningExecs: live.execs.size,
           idleMs: Math.max(0, deps.clock.nowMs() - live.lastActiveMs),
         };
-      },
-    }),
-    route({
-      method: 'GET',
-      path: '/api/v1/sandboxes/:id/logs',
-      action: 'sandbox.read',
-      resource: 'sandbox',
-      summary: 'The history of a sandbox: states, execs and how they ended (never their output)',
-      params: Ref,
-      response: pageOf(SandboxEvent),
-      handle: async (request) => {
-        const { answer } = await crossAbout(deps, useOf(request), 'sandbox.read', (tx, _crossing, found) =>
-          selectSandboxEvents(tx, found.id, 10_000),
-        );
-        const items = answer.map(({ position, at_ms, kind, message }) => ({
-          position,
-          time: new Date(at_ms).toISOString(),
-          kind,
-          message,
-        }));
-        return { items, next: null };
       },
     }),
   ];

@@ -116,14 +116,14 @@ export async function insertSandboxEvent(
     select ${sandboxId}, coalesce(max(position), 0) + 1, ${event.atMs}, ${event.kind}, ${event.message} from sandbox_events where sandbox_id = ${sandboxId}`);
 }
 
-/** A sandbox's history, oldest first. */
+/** A sandbox's history, oldest first, from after a position on. */
 export async function selectSandboxEvents(
   reader: Reader,
   sandboxId: string,
-  limit: number,
+  { after, limit }: { after: number; limit: number },
 ): Promise<{ position: number; at_ms: number; kind: string; message: string }[]> {
   return reader.all(
-    sql`select position, at_ms, kind, message from sandbox_events where sandbox_id = ${sandboxId} order by position limit ${limit}`,
+    sql`select position, at_ms, kind, message from sandbox_events where sandbox_id = ${sandboxId} and position > ${after} order by position limit ${limit}`,
   );
 }
 

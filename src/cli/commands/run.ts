@@ -7,6 +7,32 @@ import { pageFlags, printList } from './paging.ts';
 /** `fumehood run`. */
 export const run: readonly Command[] = [
   {
+    verb: '',
+    summary: 'Run a Python file or a notebook in a sandbox of its own, and bring back what it wrote',
+    example: 'fumehood run train.py --environment lab --mount topics@1 -- --epochs 3',
+    details:
+      'The sandbox is removed at the end, whatever happens. New and changed files of /workspace come into --out; the exit code is passed on.',
+    args: [{ name: 'FILE', help: 'a .py or .ipynb file' }],
+    flags: [
+      { name: 'environment', value: 'NAME', live: 'environment', help: 'the Python environment; notebooks need one' },
+      { name: 'mount', value: 'DATASET[@VERSION]', many: true, live: 'dataset', help: 'a data set, at /data/NAME' },
+      { name: 'copy', value: 'PATH', many: true, help: 'a file or folder to lie beside it' },
+      { name: 'out', value: 'DIR', help: 'where its files go (else a new folder FILE-output)' },
+      { name: 'env', value: 'K=V', many: true, help: 'a variable of the program' },
+      { name: 'memory', value: 'SIZE', help: 'such as 2g' },
+      { name: 'cpus', value: 'N', help: 'cores, such as 2 or 0.5' },
+      { name: 'disk', value: 'SIZE', help: 'size of /workspace, such as 1g' },
+      { name: 'gpus', value: 'N', help: 'GPUs' },
+      { name: 'ttl', value: 'TIME', help: 'longest life, such as 10m' },
+      { name: 'egress', value: 'HOST:PORT', many: true, help: 'a host that may be reached through the proxy' },
+      { name: 'grant', value: 'model:NAME/VERSION', many: true, help: 'a model that may be read' },
+      { name: 'purpose', value: 'TEXT', help: 'what it is for; approvals are bound to it' },
+      { name: 'max-fetch', value: 'SIZE', help: 'fetch at most so much (else 1g)' },
+    ],
+    rest: '[ARGS...]',
+    run: async (context) => (await import('../run-file.ts')).runFile(context),
+  },
+  {
     verb: 'list',
     summary: 'Tracked runs, newest first',
     example: 'fumehood run list --filter "metrics.loss < 2"',

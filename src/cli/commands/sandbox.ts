@@ -9,6 +9,8 @@ const id: Argument = { name: 'ID', live: 'sandbox', help: 'id of a sandbox, or t
 const ids: Argument = { ...id, many: true };
 const dryRun: Flag = { name: 'dry-run', help: 'say what would be done, and do nothing' };
 
+const everyFlag: Flag = { name: 'every', value: 'TIME', help: 'how often to look (else 2s)' };
+
 const columns: readonly Column[] = [
   ['NAME', 'name', { keep: true }],
   ['STATE', 'state'],
@@ -187,28 +189,33 @@ const look: readonly Command[] = [
     summary: 'What a sandbox uses now',
     example: 'fumehood sandbox stats first',
     args: [ids],
-    run: (context) =>
-      each(context, (one) => context.api.send('GET', at('sandboxes', one, 'stats')), [
+    flags: [{ name: 'watch', short: 'w', help: 'go on looking until Ctrl-C' }, everyFlag],
+    run: async (context) => {
+      if (context.on('watch')) return (await import('../top.ts')).top(context, context.args('ID'));
+      return each(context, (one) => context.api.send('GET', at('sandboxes', one, 'stats')), [
         ['ID', 'id', { keep: true }],
         ['CPU s', 'cpuSeconds'],
         ['MEMORY', 'memoryBytes'],
         ['PIDS', 'pids'],
         ['DISK', 'diskBytes'],
         ['IDLE', 'idleMs'],
-      ]),
+      ]);
+    },
   },
   {
     verb: 'logs',
     summary: 'What happened to a sandbox',
     example: 'fumehood sandbox logs first',
     args: [id],
-    flags: pageFlags,
-    run: (context) =>
-      printList(context, at('sandboxes', context.arg('ID'), 'logs'), {}, [
+    flags: [{ name: 'follow', short: 'f', help: 'go on until the sandbox has ended' }],
+    run: async (context) => {
+      if (context.on('follow')) return (await import('../follow-logs.ts')).followLogs(context);
+      return printList(context, at('sandboxes', context.arg('ID'), 'logs'), {}, [
         ['TIME', 'time'],
         ['KIND', 'kind'],
         ['MESSAGE', 'message'],
-      ]),
+      ]);
+    },
   },
 ];
 
@@ -228,6 +235,15 @@ const inside: readonly Command[] = [
     flags: [...execFlags, { name: 'terminal', short: 't', help: 'give the command a terminal' }],
     rest: 'COMMAND...',
     run: async (context) => (await import('../exec.ts')).execCommand(context),
+  },
+  {
+    verb: 'shell',
+    summary: 'A shell in a sandbox, on a terminal of its own',
+    example: 'fumehood sandbox shell first',
+    details: 'Size, colours and full-screen programs work as on a local one. Ends with the exit code of the shell.',
+    args: [id],
+    flags: execFlags.filter((flag) => flag.name !== 'timeout'),
+    run: async (context) => (await import('../exec.ts')).shell(context),
   },
   {
     verb: 'run-python',

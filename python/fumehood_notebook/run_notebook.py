@@ -1,0 +1,65 @@
+"""Executes a notebook cell by cell with Jupyter's own client, and prints what each cell prints while it does.
+
+    python run_notebook.py NOTEBOOK [OUTPUT]
+
+The notebook with its outputs is written to OUTPUT, also when a cell fails. Exit code 1 and the cell's error when one
+does; 2 when the environment has no Jupyter client.
+"""
+
+import sys
+import time
+
+try:
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
+except ImportError as missing:
+    print(f"notebooks are run by nbclient and ipykernel, and this environment lacks {missing.name}", file=sys.stderr)
+    sys.exit(2)
+
+LONGEST_CELL_S = 7 * 86400
+
+
+class Printing(NotebookClient):
+    """A notebook client that shows outputs as they arrive."""
+
+    def process_message(self, msg, cell, cell_index):
+        content = msg["content"]
+        if msg["msg_type"] == "stream":
+            target = sys.stderr if content["name"] == "stderr" else sys.stdout
+            print(content["text"], end="", file=target, flush=True)
+        elif msg["msg_type"] in ("execute_result", "display_data") and "text/plain" in content["data"]:
+            print(content["data"]["text/plain"], flush=True)
+        return super().process_message(msg, cell, cell_index)
+
+
+def run(notebook) -> int:
+    """Runs all code cells in order, each with its number and its time; stops at the first that fails."""
+    client = Printing(notebook, timeout=LONGEST_CELL_S, kernel_name="python3", resources={"metadata": {"path": "."}})
+    code = [index for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    with client.setup_kernel():
+        for number, index in enumerate(code, 1):
+            started = time.monotonic()
+            print(f"[{number}/{len(code)}]", flush=True)
+            try:
+                client.execute_cell(notebook.cells[index], index)
+            except (CellExecutionError, DeadKernelError) as error:
+                print(error, file=sys.stderr)
+                return 1
+            print(f"    {time.monotonic() - started:.1f} s", flush=True)
+    return 0
+
+
+def main() -> int:
+    notebook = nbformat.read(sys.argv[1], as_version=4)
+    try:
+        return run(notebook)
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        if len(sys.argv) > 2:
+            nbformat.write(notebook, sys.argv[2])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
