@@ -46,7 +46,7 @@ export async function copyIn(context: Pick<Context, 'api' | 'out'>, source: stri
   const { add, end } = context.out.progress(`Copying ${basename(source)} into ${to.id}`, bytes);
   try {
     for (const { file, path, mode } of files) {
-      const query = { path: posix.join(to.path, path), mode };
+      const query = { path: posix.join(to.path, path), mode, parents: path === '' ? undefined : true };
       const content = counted(createReadStream(file), add);
       await context.api.upload('PUT', at('sandboxes', to.id, 'files', 'content'), { query, content });
     }

@@ -63,16 +63,14 @@ export async function fetchFiles(
   mkdirSync(dir, { recursive: true });
   for (const { path } of from.files) {
     const query = { path: posix.join(from.base, path) };
-    const content = await api.download(at('sandboxes', from.id, 'files', 'content'), { query });
     // What was listed need not be what comes.
-    await writeBelow(
-      dir,
-      path,
-      counted(content, (bytes) => {
-        total += bytes;
-        options.onBytes(bytes);
-        if (total > options.limits.bytes) throw tooMuch(`more than ${options.limits.bytes} bytes`);
-      }),
+    const onBytes = (bytes: number): void => {
+      total += bytes;
+      options.onBytes(bytes);
+      if (total > options.limits.bytes) throw tooMuch(`more than ${options.limits.bytes} bytes`);
+    };
+    await writeBelow(dir, path, async () =>
+      counted(await api.download(at('sandboxes', from.id, 'files', 'content'), { query }), onBytes),
     );
   }
   return total;
@@ -94,7 +92,7 @@ export const counted = (source: Readable, onBytes: (bytes: number) => void): Rea
  * Writes a file below `dir`. Every folder on the way is a folder and no link, and the file takes its name only when it is whole, so a
  * link that stood there is replaced and not followed.
  */
-export async function writeBelow(dir: string, path: string, content: Readable): Promise<void> {
+export async function writeBelow(dir: string, path: string, open: () => Promise<Readable>): Promise<void> {
   for (const part of path.split('/')) assertName(part);
   const target = join(dir, path);
   makeFolders(dir, dirname(path));
@@ -102,7 +100,7 @@ export async function writeBelow(dir: string, path: string, content: Readable): 
   const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
   const fd = openSync(partial, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o644);
   try {
-    await pipeline(content, createWriteStream(partial, { fd }));
+    await pipeline(await open(), createWriteStream(partial, { fd }));
     renameSync(partial, target);
   } catch (error) {
     rmSync(partial, { force: true });

@@ -1,4 +1,5 @@
 /** The routes that carry bytes of a sandbox: exec, the warm interpreter and files. */
+import { posix } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { AppError } from '#kernel/errors.ts';
@@ -105,12 +106,14 @@ export function sandboxFileRoutes(deps: SandboxDeps): Route[] {
           .string()
           .regex(/^[0-7]{3,4}$/)
           .optional(),
+        parents: z.stringbool().default(false).describe('make the folders on the way'),
       }),
       bodyKind: 'raw',
       response: z.object({ path: z.string(), sizeBytes: z.number() }),
       handle: async ({ params, query, identity, requestId, raw }) => {
         const { session } = await openSession(deps, { identity, requestId, ref: params.id }, 'sandbox.files');
         const mode = query.mode === undefined ? {} : { mode: Number.parseInt(query.mode, 8) };
+        if (query.parents) await session.files.makeDirectory(posix.dirname(query.path));
         const { sizeBytes } = await session.files.write(query.path, raw.request, mode);
         return { path: query.path, sizeBytes };
       },
