@@ -1,6 +1,6 @@
 /** Files out of a sandbox: listed and fetched as what they are, untrusted names and sizes, into one folder and nowhere else. */
 import { randomBytes } from 'node:crypto';
-import { constants, createWriteStream, lstatSync, mkdirSync, openSync, renameSync, rmSync } from 'node:fs';
+import { createWriteStream, lstatSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join, posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -97,10 +97,10 @@ export async function writeBelow(dir: string, path: string, open: () => Promise<
   const target = join(dir, path);
   makeFolders(dir, dirname(path));
   const partial = join(dirname(target), `.fumehood-${randomBytes(6).toString('hex')}.part`);
-  const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants;
-  const fd = openSync(partial, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o644);
+  const content = await open();
   try {
-    await pipeline(await open(), createWriteStream(partial, { fd }));
+    // Exclusive: whatever stands there, a link too, is an error.
+    await pipeline(content, createWriteStream(partial, { flags: 'wx', mode: 0o644 }));
     renameSync(partial, target);
   } catch (error) {
     rmSync(partial, { force: true });

@@ -128,7 +128,8 @@ test('shell: a real terminal, with its size, colours and full-screen programs; i
   await terminal.shows(/\x1b\[\?1049h/);
   terminal.type('q');
   await terminal.shows(/\x1b\[\?1049l/);
-  terminal.type('sleep 600; echo after\r');
+  terminal.type('echo sl"ee"ping; sleep 600; echo after\r');
+  await terminal.shows(/\rsleeping\r\n/);
   terminal.type('\x03');
   terminal.type('exit 7\r');
   assert.equal(await terminal.ended(), 7, terminal.text());

@@ -32,7 +32,14 @@ export function openTerminal(words: string[], options: { home: string; env?: Rec
     ...inherited
   } = process.env;
   const child: ChildProcess = spawn('/usr/bin/python3', [PTY, process.execPath, MAIN, ...words], {
-    env: { ...inherited, FUMEHOOD_HOME: options.home, TERM: 'xterm-256color', LANG: 'C.UTF-8', ...options.env },
+    env: {
+      ...inherited,
+      FUMEHOOD_HOME: options.home,
+      TERM: 'xterm-256color',
+      LANG: 'C.UTF-8',
+      PYTHONCOERCECLOCALE: '0',
+      ...options.env,
+    },
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   let shown = '';
@@ -40,6 +47,8 @@ export function openTerminal(words: string[], options: { home: string; env?: Rec
     shown += text;
   });
   const exit = once(child, 'close').then(([code]) => code as number | null);
+  const impatient = setTimeout(() => child.kill(), 2 * PATIENCE_MS);
+  void exit.then(() => clearTimeout(impatient));
   return {
     type: (text) => void child.stdin?.write(text),
     shows: async (pattern) => {
