@@ -40,6 +40,15 @@ export function openApiOf(deps: {
     components: {
       securitySchemes: { bearer: { type: 'http', scheme: 'bearer' } },
       schemas: { Problem: problemSchema },
+      parameters: {
+        IdempotencyKey: {
+          name: 'Idempotency-Key',
+          in: 'header',
+          required: false,
+          description: 'A request with the same key and body is carried out once; the answer is kept for 24 hours.',
+          schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,128}$' },
+        },
+      },
       responses: {
         Problem: {
           description: 'What went wrong, why, and what to do.',
@@ -69,14 +78,23 @@ type Declared = {
   summary: string;
   params: z.ZodType | undefined;
   query: z.ZodType | undefined;
+  bodyKind?: 'json' | 'raw';
 };
 
 const commonOf = (route: Declared): Json => ({
-  operationId: `${route.method.toLowerCase()} ${route.path}`.replace(/[^A-Za-z0-9]+/g, '-').replace(/-$/, ''),
+  operationId: `${route.method.toLowerCase()} ${route.path.replace(/^\/api\/v1/, '')}`
+    .replace(/[^A-Za-z0-9]+/g, '-')
+    .replace(/-$/, ''),
   summary: route.summary,
   tags: [route.path.split('/')[3] ?? 'fumehood'],
   'x-fumehood-action': route.action,
-  parameters: [...parametersOf('path', route.params), ...parametersOf('query', route.query)],
+  parameters: [
+    ...parametersOf('path', route.params),
+    ...parametersOf('query', route.query),
+    ...(route.method === 'POST' && route.bodyKind === 'json'
+      ? [{ $ref: '#/components/parameters/IdempotencyKey' }]
+      : []),
+  ],
 });
 
 function operationOf(route: Route): Json {
@@ -102,9 +120,11 @@ function streamOf(route: WebSocketRoute): Json {
 }
 
 function bodyOf(route: Route): Json {
-  if (route.bodyKind === 'raw') return { requestBody: { content: { 'application/octet-stream': {} } } };
+  if (route.bodyKind === 'raw') return { requestBody: { required: true, content: { 'application/octet-stream': {} } } };
   if (route.body === undefined) return {};
-  return { requestBody: { content: { 'application/json': { schema: jsonSchema(route.body, 'input') } } } };
+  const schema = jsonSchema(route.body, 'input');
+  const required = Array.isArray(schema.required) && schema.required.length > 0;
+  return { requestBody: { required, content: { 'application/json': { schema } } } };
 }
 
 function parametersOf(where: 'path' | 'query', schema: z.ZodType | undefined): Json[] {
@@ -113,10 +133,12 @@ function parametersOf(where: 'path' | 'query', schema: z.ZodType | undefined): J
     properties?: Record<string, Json>;
     required?: string[];
   };
+  const { properties: parsed = {} } = jsonSchema(schema, 'output') as { properties?: Record<string, Json> };
   return Object.entries(properties).map(([name, property]) => ({
     name,
     in: where,
     required: where === 'path' || required.includes(name),
-    schema: property,
+    // What is read from the words "true" and "false" is a truth value to whoever sends it.
+    schema: parsed[name]?.type === 'boolean' ? { ...property, type: 'boolean' } : property,
   }));
 }

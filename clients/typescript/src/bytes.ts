@@ -1,0 +1,2 @@
+/** What goes over the wire as bytes: sent in any of these forms, received as a stream. */
+export type Bytes = ReadableStream<Uint8Array> | Uint8Array | string;
