@@ -61,9 +61,17 @@ export type Operations = {
   /** The history of a sandbox: states, execs and how they ended (never their output) */
   'GET /api/v1/sandboxes/{id}/logs': {
     params: { id: string };
-    query: undefined;
+    query: { after?: number; waitMs?: number };
     body: undefined;
     answer: { items: { position: number; time: string; kind: string; message: string }[]; next: string | null };
+    start: undefined;
+  };
+  /** What running sandboxes use, as JSON lines, one a look */
+  'GET /api/v1/sandbox-stats': {
+    params: undefined;
+    query: { mine?: boolean; sandbox?: string | string[]; everyMs?: number; samples?: number };
+    body: undefined;
+    answer: Bytes;
     start: undefined;
   };
   /** List a folder of a sandbox */
@@ -93,7 +101,7 @@ export type Operations = {
   /** Write a file of a sandbox; a whole new file or none */
   'PUT /api/v1/sandboxes/{id}/files/content': {
     params: { id: string };
-    query: { path: string; mode?: string };
+    query: { path: string; mode?: string; parents?: boolean };
     body: Bytes;
     answer: { path: string; sizeBytes: number };
     start: undefined;
