@@ -25,9 +25,8 @@ type Published = { note: string; publicKey: string };
 /** Registers the tests over one store: `postgres` is the URL of a database, else SQLite. */
 export function describeKills(options: { store: string; postgres?: string; points: number; seed: number }): void {
   const { store, points, seed } = options;
-  describe(`${store}: after each of ${points} kills (seed ${seed})`, {
-    timeout: SLOWEST_SETUP_MS + points * SLOWEST_POINT_MS,
-  }, () => {
+  const timeout = SLOWEST_SETUP_MS + points * SLOWEST_POINT_MS;
+  describe(`${store}: after each of ${points} kills (seed ${seed})`, { timeout }, () => {
     let world: CrashWorld;
     const published: Published[] = [];
     before(async () => {
@@ -36,7 +35,7 @@ export function describeKills(options: { store: string; postgres?: string; point
     });
     after(() => world?.close());
 
-    test('the control plane comes back, its log verifies, and sandboxes go on', async () => {
+    test('the control plane comes back, its log verifies, and sandboxes go on', { timeout }, async () => {
       const random = randomFrom(seed);
       for (let point = 1; point <= points; point += 1) {
         const load = startLoad(await placeOf(world.control, world.tokens), world.targets, world.seen);
@@ -59,7 +58,7 @@ export function describeKills(options: { store: string; postgres?: string; point
         while ((await world.lines(file)).length === length) await sleep(100);
       }
     });
-    test('every acknowledged write is there', () => assertAcknowledged(world, points));
+    test('every acknowledged write is there', { timeout }, () => assertAcknowledged(world, points));
     test('no act is without an entry, and no entry without its act', () =>
       world.inStore((database) => assertEntries(world, database)));
     test('the log is consistent with every checkpoint that was published before a kill', () =>
