@@ -7,6 +7,7 @@ import { bundlePath, encodeBundle, levelsOf, TILE_WIDTH, tilePath, tilesOfLevel 
 
 /** The folder is at most a second behind the store; publishing more often would compete with commits for the disk. */
 const PUBLISH_WITHIN_MS = 1000;
+const RETRY_MS = 5000;
 
 export type TilePublisher = {
   /** Something was committed: publish within `delayMs`. */
@@ -27,6 +28,7 @@ export function createTilePublisher(deps: {
   delayMs?: number;
 }): TilePublisher {
   let timer: NodeJS.Timeout | undefined;
+  let closed = false;
   let running: Promise<void> = Promise.resolve();
   let published: number | undefined;
   let waitingSinceMs: number | undefined;
@@ -47,16 +49,29 @@ export function createTilePublisher(deps: {
     running = running.catch(() => undefined).then(publish);
     return running;
   };
+  const failed = (error: unknown): void =>
+    deps.log('error', 'the tiles of the audit log could not be written; they are tried again', { error });
+  const later = (delayMs: number): void => {
+    if (closed) return;
+    timer ??= setTimeout(() => {
+      flush().catch((error) => {
+        failed(error);
+        later(RETRY_MS);
+      });
+    }, delayMs);
+  };
   return {
     flush,
     state: () => ({ published: published ?? 0, waitingSinceMs }),
     notify: () => {
       waitingSinceMs ??= Date.now();
-      timer ??= setTimeout(() => {
-        flush().catch((error) => deps.log('error', 'the tiles of the audit log could not be written', { error }));
-      }, deps.delayMs ?? PUBLISH_WITHIN_MS);
+      later(deps.delayMs ?? PUBLISH_WITHIN_MS);
     },
-    close: () => flush(),
+    close: async () => {
+      closed = true;
+      // What is committed is safe without its tiles: the next start writes them.
+      await flush().catch(failed);
+    },
   };
 }
 

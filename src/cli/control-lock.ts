@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '#kernel/errors.ts';
-import { type Control, isAlive, readControl, readJson } from './home.ts';
+import { type Control, inHome, isAlive, readControl, readJson } from './home.ts';
 
 type Owner = { pid: number; startTicks: string };
 
@@ -24,9 +24,23 @@ export function lockOwner(home: string): number | undefined {
 
 /** Takes a home for this process, so that no second control plane starts on it; throws `conflict` when one runs. The lock of a dead process is taken over. */
 export function lockHome(home: string): { announce(control: Control): void; release(): void } {
-  mkdirSync(home, { recursive: true, mode: 0o700 });
   const file = join(home, 'control.lock');
-  if (lockOwner(home) === undefined) rmSync(file, { force: true });
+  inHome(home, () => {
+    mkdirSync(home, { recursive: true, mode: 0o700 });
+    if (lockOwner(home) === undefined) rmSync(file, { force: true });
+    writeLock(home, file);
+  });
+  return {
+    announce: (control) =>
+      inHome(home, () => writeFileSync(join(home, 'control.json'), JSON.stringify(control), { mode: 0o600 })),
+    release: () => {
+      rmSync(join(home, 'control.json'), { force: true });
+      rmSync(file, { force: true });
+    },
+  };
+}
+
+function writeLock(home: string, file: string): void {
   let handle: number;
   try {
     handle = openSync(file, 'wx', 0o600);
@@ -41,13 +55,12 @@ export function lockHome(home: string): { announce(control: Control): void; rele
       },
     );
   }
-  writeSync(handle, JSON.stringify({ pid: process.pid, startTicks: startTicksOf(process.pid) }));
-  closeSync(handle);
-  return {
-    announce: (control) => writeFileSync(join(home, 'control.json'), JSON.stringify(control), { mode: 0o600 }),
-    release: () => {
-      rmSync(join(home, 'control.json'), { force: true });
-      rmSync(file, { force: true });
-    },
-  };
+  try {
+    writeSync(handle, JSON.stringify({ pid: process.pid, startTicks: startTicksOf(process.pid) }));
+  } catch (error) {
+    rmSync(file, { force: true });
+    throw error;
+  } finally {
+    closeSync(handle);
+  }
 }

@@ -4,15 +4,17 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError, ERROR_CODES, type ErrorCode } from '#kernel/errors.ts';
 import { createApi } from './api-client.ts';
-import { type Control, readControl } from './home.ts';
+import { type Control, inHome, readControl } from './home.ts';
 
 const START_TIMEOUT_MS = 120_000;
 
 /** Starts `fumehood up` in a session of its own, its output in `control.log`, and waits until it answers. */
 export async function detach(options: { home: string; env: NodeJS.ProcessEnv; words: string[] }): Promise<Control> {
-  mkdirSync(options.home, { recursive: true, mode: 0o700 });
   const logFile = join(options.home, 'control.log');
-  const log = openSync(logFile, 'a', 0o600);
+  const log = inHome(options.home, () => {
+    mkdirSync(options.home, { recursive: true, mode: 0o700 });
+    return openSync(logFile, 'a', 0o600);
+  });
   const from = statSync(logFile).size;
   const entry = join(import.meta.dirname, 'main.ts');
   const child = spawn(
@@ -68,6 +70,14 @@ function failureIn(text: string, logFile: string): AppError {
     // The log's end says it.
   }
   const end = text.trimEnd().split('\n').slice(-8).join('\n');
+  if (end === '')
+    return new AppError(
+      'unavailable',
+      `The control plane ended while it started, and could write no reason to ${logFile}.`,
+      {
+        details: { hint: 'Look whether there is space left there; "fumehood up" in the foreground shows the reason.' },
+      },
+    );
   return new AppError('unavailable', `The control plane ended while it started:\n${end}`, {
     details: { hint: `Its whole log is ${logFile}.` },
   });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { AppError, diskFault } from '#kernel/errors.ts';
 
 /** Where the state lives: the flag, `FUMEHOOD_HOME`, else the XDG data folder. */
 export function findHome(flag: string | undefined, env: NodeJS.ProcessEnv): string {
@@ -8,6 +9,23 @@ export function findHome(flag: string | undefined, env: NodeJS.ProcessEnv): stri
   if (named !== undefined && named !== '') return resolve(named);
   const data = env.XDG_DATA_HOME;
   return join(data?.startsWith('/') ? data : join(homedir(), '.local', 'share'), 'fumehood');
+}
+
+/** Runs what writes into a home; when that cannot be, says which home and why. */
+export function inHome<T>(home: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EACCES' && code !== 'EPERM' && code !== 'ENOTDIR' && code !== 'ENOENT')
+      throw diskFault(error, `in ${home}`) ?? error;
+    throw new AppError('unavailable', `The home ${home} cannot be written (${code}).`, {
+      details: {
+        hint: 'Run it as who owns that folder (for sandboxes: as root), or name another with FUMEHOOD_HOME or --home.',
+      },
+      cause: error,
+    });
+  }
 }
 
 /** What a running control plane says of itself in its home. */

@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { AppError } from '#kernel/errors.ts';
+import { AppError, diskFault } from '#kernel/errors.ts';
 import type { KeyedMutex } from '#kernel/keyed-mutex.ts';
 import type { Database } from '#kernel/sql.ts';
 import type { Shelf } from '#src/objects/shelf.ts';
@@ -103,8 +103,7 @@ async function build(
     await rename(fresh, folder);
   } catch (error) {
     await rm(fresh, { recursive: true, force: true });
-    if (error instanceof Error && 'code' in error && error.code === 'ENOSPC') throw noSpace(dataset.name);
-    throw error;
+    throw diskFault(error, `for the data set "${dataset.name}"`) ?? error;
   }
 }
 
@@ -166,8 +165,3 @@ const damaged = (what: string): AppError =>
 
 const removed = ({ name, version }: { name: string; version: number }): AppError =>
   new AppError('not_found', `Version ${version} of data set "${name}" was removed in the meantime.`);
-
-const noSpace = (name: string): AppError =>
-  new AppError('unavailable', `There is no space left to decrypt data set "${name}" for mounting.`, {
-    details: { hint: 'Give FUMEHOOD_HOME more space, or delete sandboxes that mount other data sets.' },
-  });

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AppError } from '#kernel/errors.ts';
+import { AppError, diskFault } from '#kernel/errors.ts';
 import type { Uv } from './uv.ts';
 
 const MARKER = '.fumehood-complete';
@@ -49,13 +49,21 @@ export function createEnvironmentFiles(deps: { folder: string; uv: Uv; python: s
 }
 
 async function withScratch<T>(folder: string, work: (scratch: string) => Promise<T>): Promise<T> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const scratch = await mkdtemp(join(folder, '.scratch-'));
+  const scratch = await scratchIn(folder).catch((error) => {
+    throw diskFault(error, 'for environments') ?? error;
+  });
   try {
     return await work(scratch);
+  } catch (error) {
+    throw diskFault(error, 'for environments') ?? error;
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+async function scratchIn(folder: string): Promise<string> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  return mkdtemp(join(folder, '.scratch-'));
 }
 
 const findLinks = (wheels: string | undefined): string[] => (wheels === undefined ? [] : ['--find-links', wheels]);
@@ -111,7 +119,8 @@ async function install(
     await discard(deps.folder, dir);
     throw error instanceof AppError
       ? error
-      : new AppError('unavailable', 'The environment could not be installed.', { cause: error });
+      : (diskFault(error, 'for environments') ??
+          new AppError('unavailable', 'The environment could not be installed.', { cause: error }));
   }
 }
 

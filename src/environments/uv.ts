@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { AppError } from '#kernel/errors.ts';
+import { constants } from 'node:os';
+import { AppError, diskFault } from '#kernel/errors.ts';
 
 /** Runs `uv`; rejects with its reason, shortened. */
 export type Uv = (args: string[], options?: { signal?: AbortSignal }) => Promise<string>;
@@ -26,6 +27,8 @@ export function createUv(options: { path: string; cacheDir: string; indexUrl: st
         (error, stdout, stderr) => {
           if (error === null) return resolve(stdout);
           if (error.code === 'ENOENT') return reject(noUv(options.path));
+          const fault = diskFault(systemFault(stderr), 'for environments');
+          if (fault !== undefined) return reject(fault);
           return reject(
             new AppError('invalid', `uv could not do it: ${shortReason(stderr)}`, {
               details: {
@@ -37,6 +40,13 @@ export function createUv(options: { path: string; cacheDir: string; indexUrl: st
         },
       );
     });
+}
+
+/** The fault of the system that uv names in its own way, `(os error 28)`. */
+function systemFault(stderr: string): Error | undefined {
+  const number = Number(/\(os error (\d+)\)/.exec(stderr)?.[1]);
+  const code = Object.entries(constants.errno).find(([, value]) => value === number)?.[0];
+  return code === undefined ? undefined : Object.assign(new Error(shortReason(stderr)), { code });
 }
 
 const noUv = (path: string): AppError =>

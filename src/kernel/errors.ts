@@ -110,8 +110,32 @@ export class AppError extends Error {
   }
 }
 
-/** The AppError that a thrown value stands for: itself, or `internal` with the value as its cause. */
+/** Errors of the host's disks, by code: what each means, and what mends it. */
+const DISK_FAULTS: Readonly<Record<string, { what: string; hint: string }>> = {
+  ENOSPC: { what: 'there is no space left', hint: 'Make room' },
+  EDQUOT: { what: 'the quota of the file system is used up', hint: 'Make room' },
+  EROFS: { what: 'the file system is read-only', hint: 'Look at its disk, and mount it writable again' },
+  EIO: { what: 'the disk cannot be read or written', hint: 'Look at the disk and the log of the kernel' },
+  EMFILE: { what: 'too many files are open', hint: 'Raise the limit of open files of who runs Fumehood (ulimit -n)' },
+  ENFILE: { what: 'too many files are open on this host', hint: 'Raise fs.file-max' },
+};
+
+/** A fault of a disk as what it means for `where` (as "for objects"); undefined for anything else. It goes on by itself once that is mended. */
+export function diskFault(thrown: unknown, where: string): AppError | undefined {
+  const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : '';
+  const fault = Object.hasOwn(DISK_FAULTS, code) ? DISK_FAULTS[code] : undefined;
+  if (fault === undefined) return undefined;
+  return new AppError('unavailable', `Nothing could be written ${where}: ${fault.what}.`, {
+    details: { hint: `${fault.hint}. Nothing has to be started again: it goes on by itself then.` },
+    cause: thrown,
+  });
+}
+
+/** The AppError that a thrown value stands for: itself, a fault of this host's disk, or `internal` with the value as its cause. */
 export function toAppError(thrown: unknown): AppError {
   if (thrown instanceof AppError) return thrown;
-  return new AppError('internal', 'Something went wrong inside Fumehood.', { cause: thrown });
+  return (
+    diskFault(thrown, 'on this host') ??
+    new AppError('internal', 'Something went wrong inside Fumehood.', { cause: thrown })
+  );
 }

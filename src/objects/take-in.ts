@@ -1,4 +1,4 @@
-import { AppError, toAppError } from '#kernel/errors.ts';
+import { AppError, diskFault, toAppError } from '#kernel/errors.ts';
 import type { CrossingRequest } from '#src/gateway/crossing.ts';
 import type { Blob, WriteOptions } from './blob.ts';
 import type { ChecksumExpectation, Checksums } from './checksum.ts';
@@ -53,11 +53,5 @@ function describe(thrown: unknown): AppError {
   if (thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' && CUT.has(thrown.code)) {
     return objectError('invalid', 'length', 'The connection ended before the content did.', 'Send it again.');
   }
-  if (thrown instanceof Error && 'code' in thrown && (thrown.code === 'ENOSPC' || thrown.code === 'EDQUOT')) {
-    return new AppError('unavailable', 'There is no space left for objects.', {
-      details: { hint: 'Remove objects, or give FUMEHOOD_HOME more space.' },
-      cause: thrown,
-    });
-  }
-  return toAppError(thrown);
+  return diskFault(thrown, 'for objects') ?? toAppError(thrown);
 }

@@ -24,10 +24,13 @@ describe('a control plane whose runtime, helper or sandboxes fail', { skip: proc
     control = await startIn(await makeHome({ FUMEHOOD_SANDBOX_START_TIMEOUT: '3s' }, mounts.within));
   });
   after(async () => {
-    await control?.close();
-    assert.deepEqual(leftOnHost({ stateDir: join(control.home, 'driver'), folder: control.home }), []);
-    runc?.close();
-    mounts?.close();
+    try {
+      await control?.close();
+      assert.deepEqual(leftOnHost({ stateDir: join(control.home, 'driver'), folder: control.home }), []);
+    } finally {
+      runc?.close();
+      mounts?.close();
+    }
   });
 
   const create = (...more: string[]): Promise<Finished> => control.run(['sandbox', 'create', ...SMALL, ...more]);

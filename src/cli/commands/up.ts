@@ -26,6 +26,8 @@ async function runForeground(context: Context): Promise<number> {
   const flags = listen === undefined ? {} : { listen };
   const config = loadConfig({ home: context.home, flags, env: context.env, cwd: process.cwd() });
   const lock = lockHome(context.home);
+  // A line of the log that finds no space is lost; who is served goes on.
+  process.stderr.on('error', () => undefined);
   try {
     const { startControlPlane } = await import('#src/main.ts');
     const plane = await startControlPlane(config);
