@@ -1,9 +1,9 @@
 import { execFile, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { pathsOf } from '#src/drivers/oci/paths.ts';
 import { startControlPlane, type TestControlPlane } from '../../test/control-plane.ts';
 import { execIn } from '../exec-client.ts';
 import { quantiles, type Row, timedInTurn } from '../measure.ts';
@@ -14,9 +14,16 @@ const EXECS = 200;
 
 type Server = { url: string; token: string };
 
-/** Where the driver keeps the running sandboxes of a home. */
-export const runtimeFolder = (home: string): string =>
-  `/run/fumehood/${createHash('sha256').update(join(home, 'driver')).digest('hex').slice(0, 12)}`;
+/** The bundle of a running sandbox. */
+export function bundleOf(home: string, id: string): string {
+  const { sandboxes } = pathsOf(join(home, 'driver'));
+  const found = readdirSync(sandboxes)
+    .map((slot) => join(sandboxes, slot))
+    .filter((bundle) => existsSync(join(bundle, 'claim.json')))
+    .find((bundle) => readFileSync(join(bundle, 'claim.json'), 'utf8').includes(`"sandboxId":"${id}"`));
+  if (found === undefined) throw new Error(`there is no bundle of ${id}`);
+  return found;
+}
 
 /** Creation to first output beside `runc run` of the same bundle; a command beside `runc exec`. */
 export async function measureSandboxes(say: (text: string) => void): Promise<Row[]> {
@@ -155,7 +162,7 @@ type Config = {
 /** Keeps the bundle of a running sandbox, so that others can be made of it that join its network namespace and workspace. */
 function copyBundle(control: TestControlPlane, id: string): string {
   const scratch = mkdtempSync(join(tmpdir(), 'fumehood-bench-'));
-  const from = join(runtimeFolder(control.home), 'sb', id);
+  const from = bundleOf(control.home, id);
   const config = JSON.parse(readFileSync(join(from, 'config.json'), 'utf8')) as Config;
   config.root.path = join(from, 'rootfs');
   writeFileSync(join(scratch, 'config.json'), JSON.stringify(config));

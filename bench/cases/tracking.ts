@@ -8,7 +8,7 @@ import type { Load, LoadResult } from '../load.ts';
 import type { Row } from '../measure.ts';
 import { type MlflowMode, openMlflow } from '../mlflow-server.ts';
 import { execute } from '../processes.ts';
-import { runtimeFolder } from './sandboxes.ts';
+import { bundleOf } from './sandboxes.ts';
 
 const CONNECTIONS = 8;
 const WARM_UP_MS = 2_000;
@@ -204,7 +204,7 @@ const openRival = async (mode: MlflowMode): Promise<Target> => ({ ...(await open
 async function openFumehood(): Promise<Target> {
   const control = await startControlPlane();
   const { id } = await control.json<{ id: string }>(['sandbox', 'create', '--memory', '256m', '--disk', '64m']);
-  const pid = readFileSync(join(runtimeFolder(control.home), 'sb', id, 'pid'), 'utf8').trim();
+  const pid = readFileSync(join(bundleOf(control.home, id), 'pid'), 'utf8').trim();
   const enter = ['nsenter', '--net', '--target', pid];
   return { name: 'fumehood', port: 5000, enter, home: control.home, close: () => control.close() };
 }

@@ -7,6 +7,7 @@ import sys
 import threading
 
 import limits
+import names
 import network
 import processes
 import workspace
@@ -70,6 +71,7 @@ OPERATIONS = {
     "release_workspace": workspace.release,
     "run": processes.run,
     "limit": limits.limit,
+    "hostname": names.hostname,
     "compile": compile_code,
 }
 

@@ -10,8 +10,10 @@ import { selectEnvironment } from '#src/environments/environment-store.ts';
 import { selectTeam } from '#src/identity/user-store.ts';
 import { findImage } from '#src/images/manage-images.ts';
 import { resolveModelGrant } from '#src/models/model-grant.ts';
+import { createKeepReady, type KeepReady } from '#src/sandboxes/keep-ready.ts';
 import { reapSandboxes, recoverSandboxes } from '#src/sandboxes/keep-sandboxes.ts';
 import type { SandboxDeps } from '#src/sandboxes/sandbox-deps.ts';
+import { usualVariables } from '#src/sandboxes/sandbox-variables.ts';
 import { createSettling } from '#src/sandboxes/settle-sandboxes.ts';
 import type { Core } from './core.ts';
 import type { Data } from './data.ts';
@@ -45,20 +47,22 @@ export async function openSandboxes(
 ): Promise<SandboxDeps> {
   const { settings } = core;
   const probe = await parts.driver.probe();
+  const defaults = {
+    memoryBytes: settings['sandbox.defaults.memory'],
+    cpus: settings['sandbox.defaults.cpus'],
+    diskBytes: settings['sandbox.defaults.disk'],
+    pids: settings['sandbox.defaults.pids'],
+    ttlMs: settings['sandbox.defaults.ttl'],
+    idleMs: settings['sandbox.defaults.idle'],
+    maxTtlMs: settings['sandbox.maxTtl'],
+    runtime: settings['sandbox.defaults.runtime'] ?? probe.runtimes[0] ?? 'runc',
+  };
   return {
     ...core,
     ...parts,
     mutex: createKeyedMutex(),
-    defaults: {
-      memoryBytes: settings['sandbox.defaults.memory'],
-      cpus: settings['sandbox.defaults.cpus'],
-      diskBytes: settings['sandbox.defaults.disk'],
-      pids: settings['sandbox.defaults.pids'],
-      ttlMs: settings['sandbox.defaults.ttl'],
-      idleMs: settings['sandbox.defaults.idle'],
-      maxTtlMs: settings['sandbox.maxTtl'],
-      runtime: settings['sandbox.defaults.runtime'] ?? probe.runtimes[0] ?? 'runc',
-    },
+    defaults,
+    ready: createPools(core, parts.driver, defaults),
     doors: DOOR_PORTS,
     teamOf: async (reader, user) => (await selectTeam(reader, user)) ?? 'default',
     labelsOf: core.lineage.labelsOf,
@@ -99,10 +103,11 @@ function imagesOf({ images }: Data): SandboxDeps['images'] {
 export async function keepSandboxes(deps: SandboxDeps, core: Core, data: Data): Promise<{ stop(): Promise<void> }> {
   await recoverSandboxes(deps);
   await data.mounts.recover(new Set(deps.live.all().map((live) => live.sandbox.id)));
-  fillPools(deps, core).catch((error) => core.log('warn', 'the pools could not be filled', { error }));
+  deps.ready.fill().catch((error) => core.log('warn', 'the pools could not be filled', { error }));
   let reaping: Promise<void> | undefined;
   const settle = createSettling(deps, () => performance.now());
   const timer = setInterval(() => {
+    deps.ready.look();
     reaping ??= reapSandboxes(deps)
       .then(settle)
       .catch((error) => core.log('error', 'reaping failed', { error }))
@@ -118,20 +123,24 @@ export async function keepSandboxes(deps: SandboxDeps, core: Core, data: Data): 
   };
 }
 
-async function fillPools(deps: SandboxDeps, core: Core): Promise<void> {
-  const { memoryBytes, cpus, diskBytes, pids, runtime } = deps.defaults;
-  const template = {
-    runtime,
-    hostname: 'sandbox',
-    memoryBytes,
-    cpus,
-    pids,
-    diskBytes,
-    gpus: 0,
-    env: {},
-    mounts: [],
-    doors: deps.doors,
-  };
-  const { 'pool.networks': networks, 'pool.workspaces': workspaces, 'pool.warm': warm } = core.settings;
-  await deps.driver.prepare({ networks, workspaces, warm: [{ count: warm, template }] });
+/** The pools of the driver: their usual kind is a sandbox that asks for nothing. */
+function createPools(core: Core, driver: Driver, defaults: SandboxDeps['defaults']): KeepReady {
+  const { settings, log, clock } = core;
+  const { memoryBytes, cpus, diskBytes, pids, runtime } = defaults;
+  const env = usualVariables(DOOR_PORTS, cpus);
+  return createKeepReady(
+    {
+      driver,
+      nowMs: clock.nowMs,
+      onError: (error) => log('warn', 'the pools could not be filled', { error }),
+    },
+    { runtime, memoryBytes, cpus, pids, diskBytes, gpus: 0, env, mounts: [], doors: DOOR_PORTS },
+    {
+      networks: settings['pool.networks'],
+      workspaces: settings['pool.workspaces'],
+      each: settings['pool.warm'],
+      total: settings['pool.total'],
+      forgetMs: settings['pool.forget'],
+    },
+  );
 }

@@ -83,7 +83,13 @@ export const KEYS = {
   'sandbox.maxTtl': key(milliseconds, '7d', 'longest life that may be asked for'),
   'pool.networks': key(count, 4, 'ready network namespaces'),
   'pool.workspaces': key(count, 2, 'ready workspaces of the default size'),
-  'pool.warm': key(count, 0, 'paused warm sandboxes an environment'),
+  'pool.warm': key(
+    count,
+    1,
+    'sandboxes made ahead of the usual kind, and of each environment that was asked for lately',
+  ),
+  'pool.total': key(count, 4, 'most sandboxes made ahead of all kinds together'),
+  'pool.forget': key(milliseconds, '30m', 'how long a kind is made ahead after it was last asked for'),
   'images.maxSize': key(bytes, '8g', 'size of one image, packed and unpacked'),
   'images.cache': key(
     bytes,

@@ -87,10 +87,10 @@ export type StartOptions = {
   gpus: number;
   /** Environment variables of every process in the sandbox. */
   env: Record<string, string>;
+  /** Those that only this sandbox has, its id among them; every command has them too. */
+  ownEnv?: Record<string, string>;
   /** Absolute host folder of a relocatable Python environment, mounted read-only at `ENVIRONMENT_PATH`; undefined = system Python only. */
   environmentDir?: string;
-  /** Identity of the environment for the warm pool: sandboxes of one environment are interchangeable until claimed. */
-  environmentKey?: string;
   /** Modules that the warm interpreter imports at start. */
   warmImports?: string[];
   mounts: Mount[];
@@ -101,6 +101,14 @@ export type StartOptions = {
   /** Called as each part of the start has ended, with its name: one of a few words of the driver's own. */
   onPhase?: (phase: string) => void;
 };
+
+/** What is the same for many sandboxes: those of one template are interchangeable until they are somebody's. */
+export type Template = Omit<StartOptions, 'sandboxId' | 'hostname' | 'ownEnv' | 'onPhase'>;
+
+export function templateOf(options: StartOptions): Template {
+  const { sandboxId: _id, hostname: _name, ownEnv: _own, onPhase: _phase, ...template } = options;
+  return template;
+}
 
 /** What the control plane persists of a started sandbox: JSON, versioned, only the driver reads `data`. */
 export type Handle = { driver: string; version: 1; sandboxId: string; data: Record<string, unknown> };
@@ -219,11 +227,14 @@ export interface Driver {
   inventory(options: { keep: string[]; remove: boolean }): Promise<LeftOver[]>;
   /** Registers who serves connections on doors. */
   onConnection(listener: (connection: DoorConnection) => void): void;
-  /** Fills the pools (network namespaces, workspaces, warm sandboxes per environment key). */
+  /**
+   * Says what to keep ready: network namespaces, workspaces, and sandboxes made ahead of each template, in place of what was said before.
+   * Resolves when it is, or cannot be for now. What is made ahead is nobody's: it runs nothing and crosses no door before it is claimed.
+   */
   prepare(options: {
     networks: number;
     workspaces: number;
-    warm: { count: number; template: Omit<StartOptions, 'sandboxId'> }[];
+    warm: { count: number; template: Template }[];
   }): Promise<void>;
   /** Lets go of everything of this process (helper, pools), leaving sandboxes running. */
   close(): Promise<void>;

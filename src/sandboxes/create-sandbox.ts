@@ -8,7 +8,7 @@ import type { Sandbox } from './sandbox.ts';
 import type { ResolvedDataset, SandboxDeps } from './sandbox-deps.ts';
 import type { SandboxRequest } from './sandbox-request.ts';
 import { insertSandboxEvent, updateSandboxState } from './sandbox-store.ts';
-import { presetVariables } from './sandbox-variables.ts';
+import { ownVariables, presetVariables } from './sandbox-variables.ts';
 
 /**
  * Admits (names resolved, policy, capabilities, quota: one transaction) and starts a sandbox; answers when its agent does.
@@ -30,7 +30,9 @@ async function start(deps: SandboxDeps, admission: Admission, requestId: string)
   const { sandbox, datasets } = admission;
   let handle: Handle | undefined;
   try {
-    handle = await deps.driver.start(await startOptionsOf(deps, sandbox, datasets));
+    const options = await startOptionsOf(deps, sandbox, datasets);
+    handle = await deps.driver.start(options);
+    deps.ready.asked(options);
     return await recordStart(deps, admission, handle, requestId);
   } catch (thrown) {
     const error = toAppError(thrown);
@@ -66,20 +68,13 @@ async function startOptionsOf(deps: SandboxDeps, sandbox: Sandbox, datasets: Res
     diskBytes: spec.diskBytes,
     gpus: spec.gpus,
     env: presetVariables({
-      sandboxId: sandbox.id,
-      name: sandbox.name,
       doors: deps.doors,
       hasEnvironment: environment !== undefined,
       cpus: spec.cpus,
       searchPath: image?.searchPath ?? [],
     }),
-    ...(environment === undefined
-      ? {}
-      : {
-          environmentDir: environment.dir,
-          environmentKey: spec.environment?.digest ?? '',
-          warmImports: environment.warmImports,
-        }),
+    ownEnv: ownVariables(sandbox),
+    ...(environment === undefined ? {} : { environmentDir: environment.dir, warmImports: environment.warmImports }),
     mounts,
     ...(image === undefined ? {} : { image }),
     doors: deps.doors,

@@ -2,8 +2,6 @@ import { ENVIRONMENT_PATH } from '#src/drivers/driver.ts';
 
 /** The environment variables that clients look for, preset in every sandbox. None of them grants anything: the connection is the identity. */
 export function presetVariables(options: {
-  sandboxId: string;
-  name: string;
   doors: Record<string, number>;
   hasEnvironment: boolean;
   cpus: number;
@@ -26,8 +24,6 @@ export function presetVariables(options: {
     ...(options.hasEnvironment ? { VIRTUAL_ENV: ENVIRONMENT_PATH } : {}),
     OMP_NUM_THREADS: threads,
     OPENBLAS_NUM_THREADS: threads,
-    FUMEHOOD_SANDBOX_ID: options.sandboxId,
-    FUMEHOOD_SANDBOX_NAME: options.name,
     MLFLOW_TRACKING_URI: at('mlflow'),
     MLFLOW_REGISTRY_URI: at('mlflow'),
     MLFLOW_S3_ENDPOINT_URL: at('s3'),
@@ -48,3 +44,13 @@ export function presetVariables(options: {
     no_proxy: 'localhost,127.0.0.1,::1',
   };
 }
+
+/** Those that tell one sandbox from another. */
+export const ownVariables = (sandbox: { id: string; name: string }): Record<string, string> => ({
+  FUMEHOOD_SANDBOX_ID: sandbox.id,
+  FUMEHOOD_SANDBOX_NAME: sandbox.name,
+});
+
+/** The preset of a sandbox with neither environment nor image. */
+export const usualVariables = (doors: Record<string, number>, cpus: number): Record<string, string> =>
+  presetVariables({ doors, cpus, hasEnvironment: false, searchPath: [] });

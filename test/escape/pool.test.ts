@@ -1,7 +1,7 @@
 /** A sandbox that was made ready before it was asked for is as sealed as one that is made on the spot. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { Handle } from '#src/drivers/driver.ts';
+import { type Handle, templateOf } from '#src/drivers/driver.ts';
 import { outcomeOf, programOf } from '#src/escape/attack.ts';
 import { FAMILIES } from '#src/escape/attacks/families.ts';
 import { NEIGHBOUR_PORT, openSealedWorld, type SealedWorld, startOptions } from '#src/escape/sealed-world.ts';
@@ -13,8 +13,13 @@ let first: Handle;
 
 before(async () => {
   world = await openSealedWorld({ doors: DOORS });
-  const { sandboxId: _id, ...template } = startOptions('template', DOORS, {});
+  const template = templateOf(startOptions('template', DOORS, {}));
   await world.driver.prepare({ networks: 2, workspaces: 2, warm: [{ count: 2, template }] });
+  const phases: string[] = [];
+  const onPhase = (phase: string): void => void phases.push(phase);
+  const other = await world.driver.start({ ...startOptions('other', DOORS, {}), onPhase });
+  assert.deepEqual(phases, ['claim'], 'what was made ahead is taken, and nothing is made');
+  assert.deepEqual(await world.destroy(other), []);
   first = await world.start('claimed');
 });
 

@@ -1,10 +1,11 @@
 /** The runtime, the helper and what the kernel has of a sandbox fail under a control plane: it says so in time, keeps nothing half, and goes on. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pathsOf, sandboxPaths } from '#src/drivers/oci/paths.ts';
+import { createClaims } from '#src/drivers/oci/claims.ts';
+import { pathsOf, slotPaths } from '#src/drivers/oci/paths.ts';
 import { leftOnHost } from '#src/escape/left-on-host.ts';
 import { type Finished, makeHome, startIn, type TestControlPlane } from '../control-plane.ts';
 import { coverRunc, type FakeRuntime, type OwnMounts, openOwnMounts } from './own-mounts.ts';
@@ -64,7 +65,10 @@ describe('a control plane whose runtime, helper or sandboxes fail', { skip: proc
     });
     return Number(found);
   };
-  const pathsFor = (id: string) => sandboxPaths(pathsOf(join(control.home, 'driver')), id);
+  const pathsFor = (id: string) => {
+    const paths = pathsOf(join(control.home, 'driver'));
+    return slotPaths(paths, createClaims(paths).ofSandbox(id)?.slot ?? 'none');
+  };
   const agentPid = (id: string): number => Number(readFileSync(pathsFor(id).pidFile, 'utf8'));
   const ends = async (id: string, reason: RegExp): Promise<void> => {
     await until(`${id} is ended`, async () => (await get(id)).state === 'deleted');
@@ -159,7 +163,7 @@ describe('a control plane whose runtime, helper or sandboxes fail', { skip: proc
         for pid in $(cat "$group/cgroup.procs"); do echo $pid > "$root/cgroup.procs" || true; done
         rmdir "$group" || true
       done`,
-      id,
+      basename(pathsFor(id).cgroup),
     );
     await ends(id, /its control group was removed/);
   });

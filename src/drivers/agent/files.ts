@@ -26,7 +26,7 @@ export function createFiles(dial: Dial): Files {
 export function ask(
   dial: Dial,
   request: Record<string, unknown>,
-  onPart: (part: unknown) => void = () => undefined,
+  options: { onPart?: (part: unknown) => void; silenceMs?: number } = {},
 ): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const finish = (act: () => void): void => {
@@ -36,12 +36,12 @@ export function ask(
     };
     const timer = setTimeout(
       () => finish(() => reject(new AppError('timeout', "The sandbox's agent did not answer in time."))),
-      SILENCE_MS,
+      options.silenceMs ?? SILENCE_MS,
     );
     const wire: Wire = openWire(dial, request, {
       onEnd: (fault) => finish(() => reject(fault)),
       onJson: (message) => {
-        if ('part' in message) onPart(message.part);
+        if ('part' in message) options.onPart?.(message.part);
         else if ('ok' in message) finish(() => resolve(message.ok));
         else if ('error' in message) finish(() => reject(reportedError(message.error)));
         else throw agentFault('an answer out of turn');
@@ -71,10 +71,11 @@ function fileInfo(value: unknown): FileInfo {
 
 async function listFolder(dial: Dial, path: string): Promise<FileInfo[]> {
   const infos: FileInfo[] = [];
-  await ask(dial, { op: 'list', path }, (part) => {
+  const onPart = (part: unknown): void => {
     if (!Array.isArray(part) || infos.length + part.length > MOST_ENTRIES) throw agentFault('a list that is too long');
     infos.push(...part.map(fileInfo));
-  });
+  };
+  await ask(dial, { op: 'list', path }, { onPart });
   return infos;
 }
 

@@ -6,6 +6,9 @@ import { agentFault } from './frames.ts';
 import { type Dial, openWire, type Wire } from './wire.ts';
 
 const PROTOCOL = 1;
+/** Imports of a large environment from a cold disk. */
+const LOADING_MS = 120_000;
+const CLAIM_MS = 3000;
 
 /** All that can be done inside a sandbox, over connections that `dial` makes to its agent. */
 export function createSession(dial: Dial): Session {
@@ -26,6 +29,16 @@ export function createSession(dial: Dial): Session {
 export async function greetAgent(dial: Dial): Promise<void> {
   const hello = (await ask(dial, { op: 'hello' })) as Record<string, unknown>;
   if (hello?.protocol !== PROTOCOL) throw agentFault('another version of the protocol');
+}
+
+/** Resolves when the warm interpreter has loaded what it loads ahead. */
+export async function whenLoaded(dial: Dial): Promise<void> {
+  await ask(dial, { op: 'loaded' }, { silenceMs: LOADING_MS });
+}
+
+/** Tells the agent of a sandbox that was made ahead whose it is. */
+export async function claimAgent(dial: Dial, own: Record<string, string>): Promise<void> {
+  await ask(dial, { op: 'claim', own }, { silenceMs: CLAIM_MS });
 }
 
 /** Asks the agent to end everything, itself last. */

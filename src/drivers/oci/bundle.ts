@@ -1,6 +1,6 @@
 /** The OCI runtime bundle of a sandbox (opencontainers/runtime-spec 1.0, config.md and config-linux.md). */
 import { join } from 'node:path';
-import { ENVIRONMENT_PATH, type StartOptions } from '../driver.ts';
+import { ENVIRONMENT_PATH, type StartOptions, type Template } from '../driver.ts';
 import { swapIsAccounted } from './cgroups.ts';
 import { diskThrottle } from './disk-throttle.ts';
 import { RANGE_SIZE } from './id-ranges.ts';
@@ -9,8 +9,11 @@ import { etcFolders, SANDBOX_UID, usrFolders } from './root-skeleton.ts';
 import { seccompProfile } from './seccomp-profile.ts';
 import { USER_RLIMITS } from './user-limits.ts';
 
+/** A template with the names of who it is for. */
+type Named = Template & Required<Pick<StartOptions, 'hostname' | 'ownEnv'>>;
+
 export type BundleOptions = {
-  start: StartOptions;
+  start: Named;
   rootfs: string;
   etc: string;
   /** First host id of the sandbox's own range. */
@@ -88,13 +91,14 @@ export function ociConfig(options: BundleOptions): Record<string, unknown> {
   };
 }
 
-function processOf(start: StartOptions): Record<string, unknown> {
+function processOf(start: Named): Record<string, unknown> {
   const python = start.image?.python ?? '/usr/bin/python3';
   const agent = JSON.stringify({
     python: start.environmentDir === undefined ? python : `${ENVIRONMENT_PATH}/bin/python`,
     warmImports: start.warmImports ?? [],
     // An image's variables reach commands by the agent alone: the runtime and the agent never have them as their own.
     ...(start.image === undefined ? {} : { image: { env: start.image.env, cwd: start.image.workingDir } }),
+    own: start.ownEnv,
   });
   const env = { ...start.env, FUMEHOOD_AGENT: agent };
   const none: string[] = [];
@@ -160,7 +164,7 @@ function rootMounts({ start, etc }: BundleOptions): { source: string; target: st
   return [...usrFolders().map(same), { source: etc, target: '/etc' }, ...etcFolders().map(same)];
 }
 
-function resourcesOf(start: StartOptions): Record<string, unknown> {
+function resourcesOf(start: Named): Record<string, unknown> {
   const period = 100_000;
   return {
     memory: { limit: start.memoryBytes, ...(swapIsAccounted() ? { swap: start.memoryBytes } : {}) },
@@ -171,7 +175,7 @@ function resourcesOf(start: StartOptions): Record<string, unknown> {
 }
 
 /** Mount points beyond the usual ones that a root must have. */
-export const extraTargets = (start: StartOptions): string[] => [
+export const extraTargets = (start: Template): string[] => [
   ...(start.environmentDir === undefined || start.image !== undefined ? [] : [ENVIRONMENT_PATH]),
   ...start.mounts.map((mount) => mount.target),
 ];

@@ -121,14 +121,19 @@ export function removeCgroup(name: string): void {
   }
 }
 
+const FREEZE_TIMEOUT_MS = 5000;
+
+const freezer = (name: string): { path: string; frozen: string; thawed: string } =>
+  cgroupVersion() === 2
+    ? { path: join(ROOT, name, 'cgroup.freeze'), frozen: '1', thawed: '0' }
+    : { path: join(ROOT, 'freezer', name, 'freezer.state'), frozen: 'FROZEN', thawed: 'THAWED' };
+
 /** Whether all processes of a cgroup stand still. */
 export function isFrozen(name: string): boolean {
-  const [path, frozen] =
-    cgroupVersion() === 2
-      ? [join(ROOT, name, 'cgroup.freeze'), '1']
-      : [join(ROOT, 'freezer', name, 'freezer.state'), 'FROZEN'];
+  const { path, frozen } = freezer(name);
   try {
-    return readFileSync(path, 'utf8').trim() === frozen;
+    if (readFileSync(path, 'utf8').trim() !== frozen) return false;
+    return cgroupVersion() === 1 || keyed(join(ROOT, name, 'cgroup.events'), 'frozen') === 1;
   } catch {
     return false;
   }
@@ -165,4 +170,22 @@ export function processesOfCgroup(name: string): number[] {
     }
   });
   return [...new Set(pids)].filter((pid) => pid > 0);
+}
+
+/** Makes all processes of a cgroup stand still; resolves when they do. */
+export async function freeze(name: string): Promise<void> {
+  const { path, frozen } = freezer(name);
+  const deadline = performance.now() + FREEZE_TIMEOUT_MS;
+  do {
+    writeFileSync(path, frozen);
+    if (isFrozen(name)) return;
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  } while (performance.now() < deadline);
+  throw new Error(`the processes of ${name} do not stand still`);
+}
+
+/** Lets them go on. A cgroup that is gone has none. */
+export function thaw(name: string): void {
+  const { path, thawed } = freezer(name);
+  if (existsSync(path)) writeFileSync(path, thawed);
 }

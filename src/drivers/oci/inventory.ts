@@ -3,34 +3,26 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LeftOver } from '../driver.ts';
 import { cgroupChildren, cgroupFolders } from './cgroups.ts';
+import type { Claim } from './claims.ts';
 import { RANGE_SIZE } from './id-ranges.ts';
-import { type Paths, sandboxPaths } from './paths.ts';
+import { type Paths, slotPaths } from './paths.ts';
 
-export type Claim = { firstId: number; network: string; slot: string; runtime: string; doors: Record<string, number> };
-
-/** What was written down when a sandbox was claimed. */
-export function readClaim(path: string): Claim | undefined {
+/** Whether a process runs whose real user id is in a range. A zombie only waits to be counted by its parent. */
+export function isOfRange(pid: number, firstId: number): boolean {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as Claim;
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    const uid = Number(/^Uid:\t(\d+)/m.exec(status)?.[1]);
+    return !/^State:\t[ZX]/m.test(status) && uid >= firstId && uid < firstId + RANGE_SIZE;
   } catch {
-    return undefined;
+    return false;
   }
 }
 
-/** Processes whose real user id is in a range: nothing else on the host has such an id. A zombie only waits to be counted by its parent. */
-export function processesOfRange(firstId: number): number[] {
-  return readdirSync('/proc').flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
-    try {
-      const status = readFileSync(`/proc/${name}/status`, 'utf8');
-      const uid = Number(/^Uid:\t(\d+)/m.exec(status)?.[1]);
-      if (/^State:\t[ZX]/m.test(status)) return [];
-      return uid >= firstId && uid < firstId + RANGE_SIZE ? [Number(name)] : [];
-    } catch {
-      return [];
-    }
-  });
-}
+/** All processes of a range: nothing else on the host has such an id. */
+export const processesOfRange = (firstId: number): number[] =>
+  readdirSync('/proc').flatMap((name) =>
+    /^\d+$/.test(name) && isOfRange(Number(name), firstId) ? [Number(name)] : [],
+  );
 
 /** Processes whose command line has all of these among its words. */
 export function processesWithWords(wanted: string[]): number[] {
@@ -63,56 +55,43 @@ function loopsOf(prefix: string): string[] {
   });
 }
 
-/** Everything that is left of one sandbox. */
-export function remainsOf(paths: Paths, sandboxId: string, claim: Claim | undefined): LeftOver[] {
-  const own = sandboxPaths(paths, sandboxId);
+/** Everything that is left of one slot. */
+export function remainsOf(paths: Paths, slot: string, claim: Claim | undefined): LeftOver[] {
+  const own = slotPaths(paths, slot);
   const found: LeftOver[] = [];
   const add = (kind: LeftOver['kind'], what: readonly string[]): void =>
     void found.push(...what.map((one) => ({ kind, what: one })));
   const present = (list: string[]): string[] => list.filter((path) => existsSync(path));
-  add('container', present([join(paths.runtimeRoot, sandboxId)]));
-  add('cgroup', cgroupFolders(`${paths.cgroupParent}/${sandboxId}`));
-  add('file', present([own.bundle]));
+  add('container', present([own.container]));
+  add('cgroup', cgroupFolders(own.cgroup));
   add('listener', present([own.socket]));
-  if (claim === undefined) return found;
-  const workspace = join(paths.mounts, claim.slot);
-  const image = join(paths.images, `${claim.slot}.img`);
   const mounts = new Set(mountPoints());
-  add('process', processesOfRange(claim.firstId).map(String));
   add(
     'mount',
-    [workspace, claim.network].filter((path) => mounts.has(path)),
+    [own.workspace, ...(claim === undefined ? [] : [claim.network])].filter((path) => mounts.has(path)),
   );
+  add('file', present([own.bundle, own.image, own.workspace]));
+  add('loop', loopsOf(own.image));
+  if (claim === undefined) return found;
+  add('process', processesOfRange(claim.firstId).map(String));
   add('namespace', present([claim.network]));
-  add('file', present([image, workspace]));
-  add('loop', loopsOf(image));
   return found;
 }
 
-/** Ids of all sandboxes of which the home has anything: bundles, containers, cgroups. */
-export function sandboxesOf(paths: Paths): string[] {
-  const folders = [paths.sandboxes, paths.runtimeRoot].flatMap((folder) =>
-    existsSync(folder) ? readdirSync(folder) : [],
-  );
-  return [...new Set([...folders, ...cgroupChildren(paths.cgroupParent)])];
+/** All slots of which the home has anything: bundles, containers, workspaces, cgroups. */
+export function slotsOf(paths: Paths): string[] {
+  const folders = [paths.sandboxes, paths.runtimeRoot, paths.mounts].flatMap(namesIn);
+  const images = namesIn(paths.images).map((name) => name.replace(/\.img$/, ''));
+  return [...new Set([...folders, ...images, ...cgroupChildren(paths.cgroupParent)])];
 }
 
-/** Namespaces and workspaces that belong to no sandbox: pools of a control plane that is gone. */
-export function unclaimed(
-  paths: Paths,
-  claims: Claim[],
-  ready: { networks: string[]; slots: string[] },
-): { networks: string[]; slots: string[] } {
-  const taken = new Set([...claims.flatMap((claim) => [claim.network, claim.slot]), ...ready.networks, ...ready.slots]);
-  const list = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : []);
-  const slots = new Set([...list(paths.mounts), ...list(paths.images).map((name) => name.replace(/\.img$/, ''))]);
-  return {
-    networks: list(paths.networks)
-      .map((name) => join(paths.networks, name))
-      .filter((path) => !taken.has(path)),
-    slots: [...slots].filter((slot) => !taken.has(slot)),
-  };
-}
+/** Network namespaces that neither a slot nor a pool has: of a control plane that is gone. */
+export const unclaimedNetworks = (paths: Paths, taken: readonly string[]): string[] =>
+  namesIn(paths.networks)
+    .map((name) => join(paths.networks, name))
+    .filter((path) => !taken.includes(path));
+
+const namesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : []);
 
 /** Start time of a process in clock ticks: with the pid it names a process for good. */
 export function startTimeOf(pid: number): string | undefined {

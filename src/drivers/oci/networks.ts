@@ -4,6 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { DoorConnection } from '../driver.ts';
 import type { Helper } from './helper-client.ts';
+import type { Shelf } from './restock.ts';
 
 export type Network = {
   path: string;
@@ -14,13 +15,15 @@ export type Network = {
   sandboxId?: string;
 };
 
-export type Networks = {
-  /** A namespace with open doors that is this sandbox's from now on. */
-  claim(sandboxId: string, doors: Record<string, number>): Promise<Network>;
+export type Networks = Shelf & {
+  /** A namespace with open doors, whose connections are dropped until it is somebody's. */
+  take(doors: Record<string, number>): Promise<Network>;
+  /** From now on who connects is this sandbox. */
+  assign(path: string, sandboxId: string): void;
   /** Opens the doors of a namespace that outlived the control plane. */
   reopen(sandboxId: string, place: { path: string; pid: number }, doors: Record<string, number>): Promise<Network>;
   release(path: string): Promise<void>;
-  fill(count: number, doors: Record<string, number>): Promise<void>;
+  want(count: number, doors: Record<string, number>): void;
   /** Paths of the ready ones. */
   ready(): string[];
   close(): Promise<void>;
@@ -33,7 +36,7 @@ export function createNetworks(deps: {
 }): Networks {
   const pool = new Map<string, Network[]>();
   const all = new Map<string, Network>();
-  let wanted = 0;
+  let wanted = { count: 0, doors: {} as Record<string, number> };
   const keyOf = (doors: Record<string, number>): string => JSON.stringify(Object.entries(doors).sort());
 
   const open = async (
@@ -58,20 +61,13 @@ export function createNetworks(deps: {
       throw error;
     }
   };
-  const refill = async (doors: Record<string, number>): Promise<void> => {
-    const key = keyOf(doors);
-    while ((pool.get(key)?.length ?? 0) < wanted) {
-      const network = await make(doors);
-      pool.set(key, [...(pool.get(key) ?? []), network]);
-    }
-  };
 
   return {
-    claim: async (sandboxId, doors) => {
-      const network = pool.get(keyOf(doors))?.shift() ?? (await make(doors));
+    take: async (doors) => pool.get(keyOf(doors))?.shift() ?? (await make(doors)),
+    assign: (path, sandboxId) => {
+      const network = all.get(path);
+      if (network === undefined) throw new Error(`there is no network at ${path}`);
       network.sandboxId = sandboxId;
-      refill(doors).catch(() => undefined);
-      return network;
     },
     reopen: async (sandboxId, place, doors) => {
       const network = await open('listen', place, doors);
@@ -87,9 +83,15 @@ export function createNetworks(deps: {
       }
       await deps.helper.ask('release_network', { path });
     },
-    fill: async (count, doors) => {
-      wanted = count;
-      await refill(doors);
+    want: (count, doors) => {
+      wanted = { count, doors };
+    },
+    calmMs: 0,
+    lacks: () => (pool.get(keyOf(wanted.doors))?.length ?? 0) < wanted.count,
+    addOne: async () => {
+      const { doors } = wanted;
+      const network = await make(doors);
+      pool.set(keyOf(doors), [...(pool.get(keyOf(doors)) ?? []), network]);
     },
     ready: () => [...pool.values()].flat().map((network) => network.path),
     close: async () => {

@@ -1,6 +1,5 @@
 /** The embedded driver: an OCI bundle in a sealed network namespace, run by runc or crun on this host. */
-import { existsSync, mkdirSync, statfsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { statfsSync } from 'node:fs';
 import { AppError } from '#kernel/errors.ts';
 import { createSession, greetAgent, shutDownAgent } from '../agent/session.ts';
 import { dialPath } from '../agent/wire.ts';
@@ -10,193 +9,96 @@ import type {
   DriverDeps,
   DriverModule,
   Handle,
-  Probe,
   StartOptions,
   Stats,
-  Status,
   Vitals,
 } from '../driver.ts';
-import { createAgentCode } from './agent-code.ts';
-import { configPath, extraTargets, ociConfig } from './bundle.ts';
-import { isFrozen, isInCgroup, limitSocketMemory, readCgroup } from './cgroups.ts';
-import type { Parts } from './driver-parts.ts';
-import { createHelper } from './helper-client.ts';
-import { createIdRanges } from './id-ranges.ts';
+import { readCgroup } from './cgroups.ts';
+import { containerIn, containerOf, handleOf, inspectContainer, makeContainer } from './containers.ts';
 import { assertRoot } from './image-root.ts';
-import { type Claim, readClaim, startTimeOf } from './inventory.ts';
-import { createNetworks, type Network } from './networks.ts';
-import { type Paths, pathsOf, sandboxPaths } from './paths.ts';
-import { probeHost } from './probe.ts';
-import {
-  destroy,
-  destroyClaimed,
-  endContainer,
-  endRuntimeCalls,
-  inventory,
-  releaseWorkspace,
-} from './remove-sandbox.ts';
-import { makeEtc, makeRootSkeleton } from './root-skeleton.ts';
-import { createRuntime } from './runtime.ts';
-import { USER_LIMITS } from './user-limits.ts';
-import { createWorkspaces, type Workspace } from './workspaces.ts';
-
-const PYTHON = '/usr/bin/python3';
-const PROBE_FRESH_MS = 60_000;
-/** What is missing may be mended at any moment. */
-const UNUSABLE_FRESH_MS = 3000;
-const START_TIMEOUT_MS = 60_000;
-/** The helper is given up only after the calls that it makes itself were. */
-const HELPER_LEAD_MS = 10_000;
+import { createMadeAhead, type MadeAhead } from './made-ahead.ts';
+import { createParts, type Parts } from './parts.ts';
+import { slotPaths } from './paths.ts';
+import { endContainer, removeSlot, takeInventory } from './remove-slot.ts';
+import { createRestock } from './restock.ts';
 
 export const ociDriver: DriverModule = { id: 'oci', create: createOciDriver };
 
 function createOciDriver(deps: DriverDeps): Driver {
-  const paths = pathsOf(deps.stateDir);
-  makeFolders(paths);
   let listener: (connection: DoorConnection) => void = ({ socket }) => socket.destroy();
-  const timeoutMs = deps.startTimeoutMs ?? START_TIMEOUT_MS;
-  const helper = createHelper({
-    silenceMs: timeoutMs + HELPER_LEAD_MS,
-    pythonDir: deps.pythonDir,
-    python: PYTHON,
-    log: (message) => deps.log('warn', 'network helper', { message }),
-  });
-  const ranges = createIdRanges(paths.ranges);
-  const networks = createNetworks({ folder: paths.networks, helper, serve: (connection) => listener(connection) });
-  const workspaces = createWorkspaces({ paths, helper, ranges });
-  const runtime = createRuntime({ helper, root: paths.runtimeRoot, timeoutMs });
-  const probe = freshProbe(() => probeHost(paths));
-  const agentCode = createAgentCode({ pythonDir: deps.pythonDir, python: PYTHON, folder: paths.code, helper });
-  const parts: Parts = { deps, paths, helper, ranges, networks, workspaces, runtime, agentCode, probe };
+  const parts = createParts(deps, (connection) => listener(connection));
+  const { networks, workspaces, runtime } = parts;
+  const ahead = createMadeAhead(parts);
+  const restock = createRestock([networks, workspaces, ahead], (message, error) =>
+    deps.log('warn', message, { error }),
+  );
 
   return {
     id: 'oci',
-    probe,
-    vitals: () => vitals(parts),
-    start: (options) => start(parts, options),
+    probe: parts.probe,
+    vitals: () => vitals(parts, ahead),
+    start: (options) => restock.during(() => start(parts, ahead, options)),
     recover: (handle) => recover(parts, handle),
-    inspect: async (handle) => inspect(parts, handle),
+    inspect: async (handle) => inspectContainer(parts, containerIn(handle)),
     stats: async (handle) => stats(parts, handle),
-    session: async (handle) => createSession(dialPath(dataOf(handle).socket)),
-    pause: (handle) => runtime.pause(dataOf(handle).claim.runtime, handle.sandboxId),
-    resume: (handle) => runtime.resume(dataOf(handle).claim.runtime, handle.sandboxId),
+    session: async (handle) => createSession(dialPath(containerIn(handle).socket)),
+    pause: (handle) => runtime.pause(containerIn(handle).claim.runtime, containerIn(handle).claim.slot),
+    resume: (handle) => runtime.resume(containerIn(handle).claim.runtime, containerIn(handle).claim.slot),
     stop: (handle, options) => stop(parts, handle, options?.graceMs ?? 2000),
-    destroy: (handle) => destroy(parts, handle.sandboxId),
-    inventory: (options) => inventory(parts, options),
+    destroy: async ({ sandboxId }) => {
+      const slot = parts.claims.ofSandbox(sandboxId)?.slot;
+      return slot === undefined ? [] : removeSlot(parts, slot);
+    },
+    inventory: (options) => restock.apart(() => takeInventory(parts, { ...options, ready: ahead.ready() })),
     onConnection: (serve) => {
       listener = serve;
     },
     prepare: async (options) => {
-      const template = options.warm[0]?.template;
-      if (template === undefined) return;
-      await networks.fill(options.networks, template.doors);
-      await workspaces.fill(options.workspaces, template.diskBytes);
+      const usual = options.warm[0]?.template;
+      if (usual !== undefined) {
+        networks.want(options.networks, usual.doors);
+        workspaces.want(options.workspaces, usual.diskBytes);
+      }
+      await ahead.want(options.warm);
+      await restock.fill();
     },
     close: async () => {
+      await restock.close();
+      await ahead.close();
       await Promise.all(networks.ready().map((path) => networks.release(path)));
-      await Promise.all(workspaces.ready().map((one) => releaseWorkspace(parts, one.slot, one.firstId)));
+      await Promise.all(workspaces.ready().map((one) => removeSlot(parts, one.slot)));
       await networks.close();
-      helper.close();
+      parts.helper.close();
     },
   };
 }
 
-async function vitals({ helper, networks, workspaces }: Parts): Promise<Vitals> {
+async function vitals({ helper, networks, workspaces }: Parts, ahead: MadeAhead): Promise<Vitals> {
   const helpers = await helper.ask('ping', {}).then(
     () => true,
     () => false,
   );
-  return { pools: { networks: networks.ready().length, workspaces: workspaces.ready().length }, helpers };
-}
-
-/** Looks again once what was found has become old. */
-function freshProbe(look: () => Promise<Probe>): () => Promise<Probe> {
-  let until = Number.NEGATIVE_INFINITY;
-  let found: Promise<Probe> | undefined;
-  return () => {
-    if (found !== undefined && performance.now() < until) return found;
-    until = Number.POSITIVE_INFINITY;
-    found = look().finally(() => {
-      until = performance.now() + UNUSABLE_FRESH_MS;
-    });
-    found.then(
-      ({ usable }) => {
-        if (usable) until = performance.now() + PROBE_FRESH_MS;
-      },
-      () => undefined,
-    );
-    return found;
+  const pools = {
+    networks: networks.ready().length,
+    workspaces: workspaces.ready().length,
+    sandboxes: ahead.ready().length,
   };
+  return { pools, helpers };
 }
 
-function makeFolders(paths: Paths): void {
-  mkdirSync('/run/fumehood', { recursive: true, mode: 0o711 });
-  mkdirSync(paths.runDir, { recursive: true, mode: 0o711 });
-  for (const folder of [paths.runtimeRoot, paths.networks, paths.sockets, paths.mounts])
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-  mkdirSync(paths.sandboxes, { recursive: true, mode: 0o711 });
-  mkdirSync(paths.images, { recursive: true, mode: 0o700 });
-}
-
-type Data = { claim: Claim; socket: string; pid: number; startTime: string };
-
-const dataOf = (handle: Handle): Data => handle.data as Data;
-
-async function start(parts: Parts, options: StartOptions): Promise<Handle> {
+async function start(parts: Parts, ahead: MadeAhead, options: StartOptions): Promise<Handle> {
   await refuse(parts, options);
-  const { paths } = parts;
-  const own = sandboxPaths(paths, options.sandboxId);
-  const known = readClaim(own.claim);
-  if (known !== undefined && existsSync(own.pidFile)) {
-    const handle = handleOf(parts, options.sandboxId, known);
-    if (inspect(parts, handle).state === 'running') return handle;
-    await destroyClaimed(parts, options.sandboxId, known);
+  const known = parts.claims.ofSandbox(options.sandboxId);
+  if (known !== undefined) {
+    const container = containerOf(parts, known);
+    if (container !== undefined && inspectContainer(parts, container).state === 'running')
+      return handleOf(options.sandboxId, container);
+    await removeSlot(parts, known.slot);
   }
-  const { network, workspace } = await takeBoth(parts, options);
-  options.onPhase?.('claim');
-  const claim: Claim = {
-    firstId: workspace.firstId,
-    network: network.path,
-    slot: workspace.slot,
-    runtime: options.runtime,
-    doors: options.doors,
-  };
-  try {
-    mkdirSync(own.bundle, { mode: 0o711 });
-    writeFileSync(own.claim, JSON.stringify(claim), { mode: 0o600 });
-    makeRootSkeleton(own.rootfs, extraTargets(options), options.image);
-    makeEtc(own.etc, options.hostname, options.image);
-    const config = ociConfig({
-      start: options,
-      rootfs: own.rootfs,
-      etc: own.etc,
-      firstId: claim.firstId,
-      networkPath: claim.network,
-      workspace: workspace.path,
-      agentDir: await parts.agentCode(),
-      cgroupsPath: `/${paths.cgroupParent}/${options.sandboxId}`,
-    });
-    writeFileSync(configPath(own.bundle), JSON.stringify(config), { mode: 0o600 });
-    options.onPhase?.('bundle');
-    await parts.runtime.run({
-      runtime: options.runtime,
-      sandboxId: options.sandboxId,
-      bundle: own.bundle,
-      socket: own.socket,
-      pidFile: own.pidFile,
-      log: own.log,
-    });
-    options.onPhase?.('runtime');
-    limitSocketMemory(`${paths.cgroupParent}/${options.sandboxId}`, options.memoryBytes);
-    const pid = parts.runtime.pidOf(own.pidFile);
-    await Promise.all([greetAgent(dialPath(own.socket)), parts.helper.ask('limit', { pid, limits: USER_LIMITS })]);
-    options.onPhase?.('agent');
-    return handleOf(parts, options.sandboxId, claim);
-  } catch (error) {
-    await endRuntimeCalls(paths, options.sandboxId);
-    await destroyClaimed(parts, options.sandboxId, claim);
-    throw error;
-  }
+  const { sandboxId, hostname, ownEnv = {}, onPhase, ...template } = options;
+  const tenant = { sandboxId, hostname, ownEnv, onPhase: onPhase ?? (() => undefined) };
+  const container = (await ahead.claim(template, tenant)) ?? (await makeContainer(parts, template, tenant));
+  return handleOf(sandboxId, container);
 }
 
 /** Refuses what this driver or this host cannot give: never a sandbox with less. */
@@ -210,61 +112,30 @@ async function refuse(parts: Parts, options: StartOptions): Promise<void> {
   if (options.image !== undefined) assertRoot(options.image);
 }
 
-/** A namespace and a workspace, or neither. */
-async function takeBoth(parts: Parts, options: StartOptions): Promise<{ network: Network; workspace: Workspace }> {
-  const [network, workspace] = await Promise.allSettled([
-    parts.networks.claim(options.sandboxId, options.doors),
-    parts.workspaces.take(options.sandboxId, options.diskBytes),
-  ]);
-  if (network.status === 'fulfilled' && workspace.status === 'fulfilled')
-    return { network: network.value, workspace: workspace.value };
-  if (network.status === 'fulfilled') await parts.networks.release(network.value.path);
-  if (workspace.status === 'fulfilled') await releaseWorkspace(parts, workspace.value.slot, workspace.value.firstId);
-  throw network.status === 'rejected' ? network.reason : (workspace as PromiseRejectedResult).reason;
-}
-
-function handleOf(parts: Parts, sandboxId: string, claim: Claim): Handle {
-  const own = sandboxPaths(parts.paths, sandboxId);
-  const pid = parts.runtime.pidOf(own.pidFile);
-  const data: Data = { claim, socket: own.socket, pid, startTime: startTimeOf(pid) ?? '' };
-  return { driver: 'oci', version: 1, sandboxId, data };
-}
-
 async function recover(parts: Parts, handle: Handle): Promise<void> {
-  const { claim, socket, pid } = dataOf(handle);
-  const { state, detail } = inspect(parts, handle);
+  const container = containerIn(handle);
+  const { claim, socket, pid } = container;
+  const { state, detail } = inspectContainer(parts, container);
   if (state !== 'running' && state !== 'paused')
     throw new AppError('unavailable', `Sandbox ${handle.sandboxId} does not run any more: ${detail ?? state}.`);
   await parts.networks.reopen(handle.sandboxId, { path: claim.network, pid }, claim.doors);
   await greetAgent(dialPath(socket));
 }
 
-function inspect(parts: Parts, handle: Handle): Status {
-  const { pid, startTime, socket } = dataOf(handle);
-  const cgroup = `${parts.paths.cgroupParent}/${handle.sandboxId}`;
-  const now = startTimeOf(pid);
-  if (now === undefined || now !== startTime) return { state: 'gone', detail: 'its first process has ended' };
-  // What runs without its limits, or where nobody reaches it, is no sandbox any more.
-  if (!isInCgroup(pid, cgroup)) return { state: 'gone', detail: 'its control group was removed' };
-  if (!existsSync(socket)) return { state: 'gone', detail: "its agent's socket was removed" };
-  const paused = isFrozen(cgroup);
-  return { state: paused ? 'paused' : 'running' };
-}
-
 function stats(parts: Parts, handle: Handle): Stats {
-  const { claim } = dataOf(handle);
-  const readings = readCgroup(`${parts.paths.cgroupParent}/${handle.sandboxId}`);
-  const disk = statfsSync(join(parts.paths.mounts, claim.slot));
+  const own = slotPaths(parts.paths, containerIn(handle).claim.slot);
+  const readings = readCgroup(own.cgroup);
+  const disk = statfsSync(own.workspace);
   return { ...readings, diskBytes: (disk.blocks - disk.bfree) * disk.bsize, diskLimitBytes: disk.blocks * disk.bsize };
 }
 
 async function stop(parts: Parts, handle: Handle, graceMs: number): Promise<void> {
-  const { claim, socket } = dataOf(handle);
-  if (inspect(parts, handle).state !== 'gone') {
-    await shutDownAgent(dialPath(socket), graceMs).catch(() => undefined);
+  const container = containerIn(handle);
+  if (inspectContainer(parts, container).state !== 'gone') {
+    await shutDownAgent(dialPath(container.socket), graceMs).catch(() => undefined);
     const deadline = performance.now() + graceMs + 1000;
-    while (inspect(parts, handle).state !== 'gone' && performance.now() < deadline)
+    while (inspectContainer(parts, container).state !== 'gone' && performance.now() < deadline)
       await new Promise((resolve) => setTimeout(resolve, 25));
   }
-  await endContainer(parts, handle.sandboxId, claim);
+  await endContainer(parts, container.claim.slot, container.claim);
 }

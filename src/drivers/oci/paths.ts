@@ -39,8 +39,13 @@ export function pathsOf(stateDir: string): Paths {
   };
 }
 
-/** What belongs to one sandbox, by convention: found again also when nothing was written down. */
-export type SandboxPaths = {
+/**
+ * What belongs to one slot, by convention: found again also when nothing was written down. A slot is the place of one sandbox on this host. Its
+ * name says nothing of the sandbox, which may come later.
+ */
+export type SlotPaths = {
+  /** The runtime's record of the container. */
+  container: string;
   bundle: string;
   rootfs: string;
   etc: string;
@@ -48,17 +53,25 @@ export type SandboxPaths = {
   log: string;
   pidFile: string;
   socket: string;
+  workspace: string;
+  image: string;
+  /** Below each hierarchy of control groups. */
+  cgroup: string;
 };
 
-export function sandboxPaths(paths: Paths, sandboxId: string): SandboxPaths {
-  const bundle = join(paths.sandboxes, sandboxId);
+export function slotPaths(paths: Paths, slot: string): SlotPaths {
+  const bundle = join(paths.sandboxes, slot);
   return {
+    container: join(paths.runtimeRoot, slot),
     bundle,
     rootfs: join(bundle, 'rootfs'),
     etc: join(bundle, 'etc'),
     claim: join(bundle, 'claim.json'),
     log: join(bundle, 'runtime.log'),
     pidFile: join(bundle, 'pid'),
-    socket: join(paths.sockets, `${sandboxId}.sock`),
+    socket: join(paths.sockets, `${slot}.sock`),
+    workspace: join(paths.mounts, slot),
+    image: join(paths.images, `${slot}.img`),
+    cgroup: `${paths.cgroupParent}/${slot}`,
   };
 }

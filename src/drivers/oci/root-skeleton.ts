@@ -61,8 +61,7 @@ export function makeEtc(etc: string, hostname: string, image?: ImageRoot): void 
     `root:x:0:0:root:/nonexistent:/usr/sbin/nologin\nsandbox:x:${SANDBOX_UID}:${SANDBOX_UID}:sandbox:/workspace:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n`,
   );
   write('group', `root:x:0:\ntty:x:5:\nsandbox:x:${SANDBOX_UID}:\nnogroup:x:65534:\n`);
-  write('hostname', `${hostname}\n`);
-  write('hosts', `127.0.0.1 localhost ${hostname}\n::1 localhost ip6-localhost\n`);
+  writeNames(etc, hostname);
   write('nsswitch.conf', 'passwd: files\ngroup: files\nhosts: files\nservices: files\nprotocols: files\n');
   write('resolv.conf', '# There is no name service in a sandbox.\n');
   write('gai.conf', 'precedence ::ffff:0:0/96 100\n');
@@ -87,4 +86,10 @@ function addFromHost(etc: string): void {
   }
   if (existsSync('/usr/lib/os-release')) symlinkSync('../usr/lib/os-release', join(etc, 'os-release'));
   mkdirSync(dirname(join(etc, 'ssl/certs')), { recursive: true });
+}
+
+/** What in /etc carries the sandbox's name. */
+export function writeNames(etc: string, hostname: string): void {
+  writeFileSync(join(etc, 'hostname'), `${hostname}\n`, { mode: 0o644 });
+  writeFileSync(join(etc, 'hosts'), `127.0.0.1 localhost ${hostname}\n::1 localhost ip6-localhost\n`, { mode: 0o644 });
 }

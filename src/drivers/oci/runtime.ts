@@ -7,16 +7,16 @@ import type { Helper } from './helper-client.ts';
 export type Runtime = {
   run(options: {
     runtime: string;
-    sandboxId: string;
+    slot: string;
     bundle: string;
     socket: string;
     pidFile: string;
     log: string;
   }): Promise<void>;
-  pause(runtime: string, sandboxId: string): Promise<void>;
-  resume(runtime: string, sandboxId: string): Promise<void>;
+  pause(runtime: string, slot: string): Promise<void>;
+  resume(runtime: string, slot: string): Promise<void>;
   /** Kills what runs and removes the container; nothing there is fine too. */
-  remove(runtime: string, sandboxId: string): Promise<void>;
+  remove(runtime: string, slot: string): Promise<void>;
   /** The host pid of the sandbox's first process. */
   pidOf(pidFile: string): number;
 };
@@ -32,12 +32,12 @@ export function createRuntime(deps: { helper: Helper; root: string; timeoutMs: n
     if (done.timedOut) throw tooSlow(argv[0] ?? '', timeoutMs);
     return done;
   };
-  const simple = async (runtime: string, verb: string, sandboxId: string): Promise<void> => {
-    const { exitCode } = await call([runtime, '--root', deps.root, verb, sandboxId]);
-    if (exitCode !== 0) throw new AppError('unavailable', `${runtime} ${verb} failed for sandbox ${sandboxId}.`);
+  const simple = async (runtime: string, verb: string, slot: string): Promise<void> => {
+    const { exitCode } = await call([runtime, '--root', deps.root, verb, slot]);
+    if (exitCode !== 0) throw new AppError('unavailable', `${runtime} ${verb} failed for ${slot}.`);
   };
   return {
-    run: async ({ runtime, sandboxId, bundle, socket, pidFile, log }) => {
+    run: async ({ runtime, slot, bundle, socket, pidFile, log }) => {
       const common = [runtime, '--root', deps.root, '--log', log];
       const argv = [
         ...common,
@@ -49,7 +49,7 @@ export function createRuntime(deps: { helper: Helper; root: string; timeoutMs: n
         pidFile,
         '--bundle',
         bundle,
-        sandboxId,
+        slot,
       ];
       const done = await call(argv, { socket, log });
       if (done.exitCode === 0) return;
@@ -57,11 +57,11 @@ export function createRuntime(deps: { helper: Helper; root: string; timeoutMs: n
         details: { hint: 'Run "fumehood doctor" to see what this host can enforce.' },
       });
     },
-    pause: (runtime, sandboxId) => simple(runtime, 'pause', sandboxId),
-    resume: (runtime, sandboxId) => simple(runtime, 'resume', sandboxId),
-    remove: async (runtime, sandboxId) => {
-      if (!existsSync(join(deps.root, sandboxId))) return;
-      await call([runtime, '--root', deps.root, 'delete', '--force', sandboxId]);
+    pause: (runtime, slot) => simple(runtime, 'pause', slot),
+    resume: (runtime, slot) => simple(runtime, 'resume', slot),
+    remove: async (runtime, slot) => {
+      if (!existsSync(join(deps.root, slot))) return;
+      await call([runtime, '--root', deps.root, 'delete', '--force', slot]);
     },
     pidOf: (pidFile) => Number(readFileSync(pidFile, 'utf8').trim()),
   };

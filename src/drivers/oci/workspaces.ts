@@ -1,26 +1,29 @@
-/** Workspaces on disk: made by the helper, each used by one sandbox and then destroyed; a pool of ready ones of the usual size. */
+/** Slots on disk: an id range, a workspace and a root to run in, each used by one sandbox and then destroyed; a pool of ready ones of the usual size. */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, rmSync } from 'node:fs';
 import { AppError } from '#kernel/errors.ts';
 import type { Helper } from './helper-client.ts';
 import type { IdRanges } from './id-ranges.ts';
-import type { Paths } from './paths.ts';
-import { SANDBOX_UID } from './root-skeleton.ts';
+import { type Paths, slotPaths } from './paths.ts';
+import type { Shelf } from './restock.ts';
+import { makeEtc, makeRootSkeleton, SANDBOX_UID } from './root-skeleton.ts';
 
-/** A mounted workspace that belongs to the sandbox user of one id range. */
+/** A mounted workspace that belongs to the sandbox user of one id range, with an empty root beside it. */
 export type Workspace = { slot: string; path: string; firstId: number };
 
-export type Workspaces = {
-  take(sandboxId: string, sizeBytes: number): Promise<Workspace>;
+export type Workspaces = Shelf & {
+  take(sizeBytes: number): Promise<Workspace>;
+  /** Unmounts and removes the workspace; the root stays for whoever removes the slot. */
   release(slot: string): Promise<void>;
-  fill(count: number, sizeBytes: number): Promise<void>;
+  want(count: number, sizeBytes: number): void;
   ready(): Workspace[];
 };
 
 /** One inode for so many bytes, and a floor, so that a small workspace still holds many small files. */
 const BYTES_PER_INODE = 16 * 1024;
 const FEWEST_INODES = 4096;
+/** The name that stands in a root until its sandbox comes. */
+export const NO_NAME = 'sandbox';
 
 export function createWorkspaces(deps: { paths: Paths; helper: Helper; ranges: IdRanges }): Workspaces {
   const { paths, helper, ranges } = deps;
@@ -30,20 +33,26 @@ export function createWorkspaces(deps: { paths: Paths; helper: Helper; ranges: I
   const make = async (sizeBytes: number): Promise<Workspace> => {
     const slot = randomBytes(8).toString('hex');
     const firstId = ranges.take(`${paths.homeId} ${slot}`);
-    const path = join(paths.mounts, slot);
-    mkdirSync(path, { mode: 0o700 });
+    const own = slotPaths(paths, slot);
     try {
+      mkdirSync(own.workspace, { mode: 0o700 });
       const inodes = Math.max(FEWEST_INODES, Math.floor(sizeBytes / BYTES_PER_INODE));
-      await helper.ask('workspace', {
-        image: join(paths.images, `${slot}.img`),
+      const made = helper.ask('workspace', {
+        image: own.image,
         sizeBytes,
         inodes,
-        target: path,
+        target: own.workspace,
         owner: firstId + SANDBOX_UID,
       });
-      return { slot, path, firstId };
+      made.catch(() => undefined);
+      mkdirSync(own.bundle, { mode: 0o711 });
+      makeRootSkeleton(own.rootfs, []);
+      makeEtc(own.etc, NO_NAME);
+      await made;
+      return { slot, path: own.workspace, firstId };
     } catch (error) {
       await release(slot).catch(() => undefined);
+      rmSync(own.bundle, { recursive: true, force: true });
       ranges.free(firstId);
       if (error instanceof AppError) throw error;
       throw new AppError('unavailable', 'A workspace could not be made on this host.', {
@@ -53,29 +62,23 @@ export function createWorkspaces(deps: { paths: Paths; helper: Helper; ranges: I
     }
   };
   const release = async (slot: string): Promise<void> => {
-    await helper.ask('release_workspace', {
-      image: join(paths.images, `${slot}.img`),
-      target: join(paths.mounts, slot),
-    });
-  };
-  const refill = async (): Promise<void> => {
-    while ((pool.get(wanted.sizeBytes)?.length ?? 0) < wanted.count) {
-      const workspace = await make(wanted.sizeBytes);
-      pool.set(wanted.sizeBytes, [...(pool.get(wanted.sizeBytes) ?? []), workspace]);
-    }
+    const own = slotPaths(paths, slot);
+    await helper.ask('release_workspace', { image: own.image, target: own.workspace });
   };
 
   return {
-    take: async (_sandboxId, sizeBytes) => {
-      const workspace = pool.get(sizeBytes)?.shift() ?? (await make(sizeBytes));
-      refill().catch(() => undefined);
-      return workspace;
-    },
+    take: async (sizeBytes) => pool.get(sizeBytes)?.shift() ?? (await make(sizeBytes)),
     release,
-    fill: async (count, sizeBytes) => {
+    want: (count, sizeBytes) => {
       wanted = { count, sizeBytes };
-      await refill();
     },
     ready: () => [...pool.values()].flat(),
+    calmMs: 0,
+    lacks: () => (pool.get(wanted.sizeBytes)?.length ?? 0) < wanted.count,
+    addOne: async () => {
+      const { sizeBytes } = wanted;
+      const workspace = await make(sizeBytes);
+      pool.set(sizeBytes, [...(pool.get(sizeBytes) ?? []), workspace]);
+    },
   };
 }

@@ -1,0 +1,141 @@
+/** Containers: made with all their walls, and then, at once or later, given to a sandbox. */
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { claimAgent, greetAgent } from '../agent/session.ts';
+import { dialPath } from '../agent/wire.ts';
+import type { Handle, StartOptions, Status, Template } from '../driver.ts';
+import { configPath, extraTargets, ociConfig } from './bundle.ts';
+import { isFrozen, isInCgroup, limitSocketMemory, thaw } from './cgroups.ts';
+import type { Claim } from './claims.ts';
+import { startTimeOf } from './inventory.ts';
+import type { Network } from './networks.ts';
+import type { Parts } from './parts.ts';
+import { type SlotPaths, slotPaths } from './paths.ts';
+import { endRuntimeCalls, removeSlot } from './remove-slot.ts';
+import { makeEtc, makeRootSkeleton, SANDBOX_UID, writeNames } from './root-skeleton.ts';
+import { USER_LIMITS } from './user-limits.ts';
+import { NO_NAME, type Workspace } from './workspaces.ts';
+
+export type Container = { claim: Claim; socket: string; pid: number; startTime: string };
+
+/** Who a container is made for; `undefined`: nobody yet. */
+export type Tenant = Required<Pick<StartOptions, 'sandboxId' | 'hostname' | 'ownEnv' | 'onPhase'>>;
+
+/** Makes a container whose agent answers. Throws, and then nothing of it is left. */
+export async function makeContainer(parts: Parts, template: Template, tenant?: Tenant): Promise<Container> {
+  const { paths } = parts;
+  const [code, { network, workspace }] = await Promise.all([parts.agentCode(), takeBoth(parts, template)]);
+  tenant?.onPhase('claim');
+  const { slot, firstId } = workspace;
+  const own = slotPaths(paths, slot);
+  const claim: Claim = {
+    slot,
+    sandboxId: tenant?.sandboxId ?? null,
+    firstId,
+    network: network.path,
+    runtime: template.runtime,
+    doors: template.doors,
+  };
+  try {
+    parts.claims.write(claim);
+    if (tenant !== undefined) {
+      parts.networks.assign(network.path, tenant.sandboxId);
+      writeNames(own.etc, tenant.hostname);
+    }
+    completeRoot(own, template, tenant?.hostname ?? NO_NAME);
+    const config = ociConfig({
+      start: { ...template, hostname: tenant?.hostname ?? NO_NAME, ownEnv: tenant?.ownEnv ?? {} },
+      rootfs: own.rootfs,
+      etc: own.etc,
+      firstId,
+      networkPath: claim.network,
+      workspace: workspace.path,
+      agentDir: code,
+      cgroupsPath: `/${own.cgroup}`,
+    });
+    writeFileSync(configPath(own.bundle), JSON.stringify(config), { mode: 0o600 });
+    tenant?.onPhase('bundle');
+    await parts.runtime.run({ ...own, runtime: template.runtime, slot });
+    tenant?.onPhase('runtime');
+    limitSocketMemory(own.cgroup, template.memoryBytes);
+    const container = containerOf(parts, claim);
+    if (container === undefined) throw new Error('the runtime wrote no process id');
+    const limited = parts.helper.ask('limit', { pid: container.pid, limits: USER_LIMITS });
+    await Promise.all([greetAgent(dialPath(own.socket)), limited]);
+    tenant?.onPhase('agent');
+    return container;
+  } catch (error) {
+    await endRuntimeCalls(parts, slot);
+    await removeSlot(parts, slot);
+    throw error;
+  }
+}
+
+/**
+ * Makes a container that was made ahead a sandbox's: identity to its doors first, then its name, and only then does it run again and get
+ * its own variables. Throws when it cannot; it is then nobody's any more and has to be removed.
+ */
+export async function claimContainer(parts: Parts, container: Container, tenant: Tenant): Promise<Container> {
+  const own = slotPaths(parts.paths, container.claim.slot);
+  const claim: Claim = { ...container.claim, sandboxId: tenant.sandboxId };
+  parts.claims.write(claim);
+  writeNames(own.etc, tenant.hostname);
+  parts.networks.assign(claim.network, tenant.sandboxId);
+  const uid = claim.firstId + SANDBOX_UID;
+  await parts.helper.ask('hostname', { pid: container.pid, uid, hostname: tenant.hostname });
+  thaw(own.cgroup);
+  await claimAgent(dialPath(own.socket), tenant.ownEnv);
+  tenant.onPhase('claim');
+  return { ...container, claim };
+}
+
+/** What a root has beyond the usual: places to mount on, or all of it when it is an image's. */
+function completeRoot(own: SlotPaths, template: Template, hostname: string): void {
+  if (template.image === undefined) {
+    for (const target of extraTargets(template)) mkdirSync(join(own.rootfs, target), { recursive: true, mode: 0o755 });
+    return;
+  }
+  for (const folder of [own.rootfs, own.etc]) rmSync(folder, { recursive: true });
+  makeRootSkeleton(own.rootfs, extraTargets(template), template.image);
+  makeEtc(own.etc, hostname, template.image);
+}
+
+/** A container as it was written down; undefined when it was not started. */
+export function containerOf(parts: Parts, claim: Claim): Container | undefined {
+  const { pidFile, socket } = slotPaths(parts.paths, claim.slot);
+  if (!existsSync(pidFile)) return undefined;
+  const pid = Number(readFileSync(pidFile, 'utf8').trim());
+  return { claim, socket, pid, startTime: startTimeOf(pid) ?? '' };
+}
+
+export const handleOf = (sandboxId: string, container: Container): Handle => ({
+  driver: 'oci',
+  version: 1,
+  sandboxId,
+  data: { ...container },
+});
+
+export const containerIn = (handle: Handle): Container => handle.data as Container;
+
+export function inspectContainer(parts: Parts, { claim, socket, pid, startTime }: Container): Status {
+  const now = startTimeOf(pid);
+  if (now === undefined || now !== startTime) return { state: 'gone', detail: 'its first process has ended' };
+  const { cgroup } = slotPaths(parts.paths, claim.slot);
+  // What runs without its limits, or where nobody reaches it, is no sandbox any more.
+  if (!isInCgroup(pid, cgroup)) return { state: 'gone', detail: 'its control group was removed' };
+  if (!existsSync(socket)) return { state: 'gone', detail: "its agent's socket was removed" };
+  return { state: isFrozen(cgroup) ? 'paused' : 'running' };
+}
+
+/** A namespace and a workspace, or neither. */
+async function takeBoth(parts: Parts, template: Template): Promise<{ network: Network; workspace: Workspace }> {
+  const [network, workspace] = await Promise.allSettled([
+    parts.networks.take(template.doors),
+    parts.workspaces.take(template.diskBytes),
+  ]);
+  if (network.status === 'fulfilled' && workspace.status === 'fulfilled')
+    return { network: network.value, workspace: workspace.value };
+  if (network.status === 'fulfilled') await parts.networks.release(network.value.path);
+  if (workspace.status === 'fulfilled') await removeSlot(parts, workspace.value.slot);
+  throw network.status === 'rejected' ? network.reason : (workspace as PromiseRejectedResult).reason;
+}

@@ -1,0 +1,92 @@
+/** What the driver is made of, wired once. */
+import { mkdirSync } from 'node:fs';
+import type { DoorConnection, DriverDeps, Probe } from '../driver.ts';
+import { createAgentCode } from './agent-code.ts';
+import { type Claims, createClaims } from './claims.ts';
+import { createHelper, type Helper } from './helper-client.ts';
+import { createIdRanges, type IdRanges } from './id-ranges.ts';
+import { createNetworks, type Networks } from './networks.ts';
+import { type Paths, pathsOf } from './paths.ts';
+import { probeHost } from './probe.ts';
+import { createRuntime, type Runtime } from './runtime.ts';
+import { createWorkspaces, type Workspaces } from './workspaces.ts';
+
+const PYTHON = '/usr/bin/python3';
+const PROBE_FRESH_MS = 60_000;
+/** What is missing may be mended at any moment. */
+const UNUSABLE_FRESH_MS = 3000;
+const START_TIMEOUT_MS = 60_000;
+/** The helper is given up only after the calls that it makes itself were. */
+const HELPER_LEAD_MS = 10_000;
+
+export type Parts = {
+  deps: DriverDeps;
+  paths: Paths;
+  helper: Helper;
+  ranges: IdRanges;
+  claims: Claims;
+  networks: Networks;
+  workspaces: Workspaces;
+  runtime: Runtime;
+  /** Host folder with the agent's code. */
+  agentCode: () => Promise<string>;
+  probe: () => Promise<Probe>;
+};
+
+export function createParts(deps: DriverDeps, serve: (connection: DoorConnection) => void): Parts {
+  const paths = pathsOf(deps.stateDir);
+  makeFolders(paths);
+  const timeoutMs = deps.startTimeoutMs ?? START_TIMEOUT_MS;
+  const helper = createHelper({
+    silenceMs: timeoutMs + HELPER_LEAD_MS,
+    pythonDir: deps.pythonDir,
+    python: PYTHON,
+    log: (message) => deps.log('warn', 'network helper', { message }),
+  });
+  const ranges = createIdRanges(paths.ranges);
+  return {
+    deps,
+    paths,
+    helper,
+    ranges,
+    claims: createClaims(paths),
+    networks: createNetworks({ folder: paths.networks, helper, serve }),
+    workspaces: createWorkspaces({ paths, helper, ranges }),
+    runtime: createRuntime({ helper, root: paths.runtimeRoot, timeoutMs }),
+    agentCode: createAgentCode({ pythonDir: deps.pythonDir, python: PYTHON, folder: paths.code, helper }),
+    probe: freshProbe(() => probeHost(paths)),
+  };
+}
+
+function makeFolders(paths: Paths): void {
+  mkdirSync('/run/fumehood', { recursive: true, mode: 0o711 });
+  mkdirSync(paths.runDir, { recursive: true, mode: 0o711 });
+  for (const folder of [paths.runtimeRoot, paths.networks, paths.sockets, paths.mounts])
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  mkdirSync(paths.sandboxes, { recursive: true, mode: 0o711 });
+  mkdirSync(paths.images, { recursive: true, mode: 0o700 });
+}
+
+/** Looks again once what was found has become old; a host that was usable is taken to be so until that look has ended. */
+function freshProbe(look: () => Promise<Probe>): () => Promise<Probe> {
+  let until = Number.NEGATIVE_INFINITY;
+  let known: Probe | undefined;
+  let looking: Promise<Probe> | undefined;
+  const lookAgain = (): Promise<Probe> => {
+    looking ??= look()
+      .then((found) => {
+        known = found;
+        until = performance.now() + (found.usable ? PROBE_FRESH_MS : UNUSABLE_FRESH_MS);
+        return found;
+      })
+      .finally(() => {
+        looking = undefined;
+      });
+    return looking;
+  };
+  return async () => {
+    if (known === undefined || (!known.usable && performance.now() >= until)) return lookAgain();
+    if (performance.now() >= until) lookAgain().catch(() => undefined);
+    return known;
+  };
+}
