@@ -7,6 +7,7 @@ import type { Reader } from '#kernel/sql.ts';
 import { approvalRoutes } from '#src/approvals/approval-routes.ts';
 import { auditRoutes } from '#src/audit/audit-routes.ts';
 import { VERSION } from '#src/cli/version.ts';
+import { ATTESTED } from '#src/composition/attested-tables.ts';
 import { createBuildSandboxes } from '#src/composition/build-sandbox.ts';
 import { type Core, openCore } from '#src/composition/core.ts';
 import { type Data, openData } from '#src/composition/data.ts';
@@ -163,6 +164,7 @@ function routesOf(
       publicKey: signer.publicKey,
       folder: join(home, 'audit'),
       flushTiles: tiles.flush,
+      attested: ATTESTED,
       size: auditLog.size,
     }),
     ...lineageRoutes({ producer: `https://fumehood.local/${VERSION}` }),
@@ -192,8 +194,8 @@ async function makeFirstOperator(core: Core): Promise<void> {
     action: 'user.first',
     object: { kind: 'user', id: 'operator' },
     requestId: ids.next('req'),
-    act: async (tx) => {
-      const token = await ensureFirstOperator({ clock, ids }, tx);
+    act: async (tx, crossing) => {
+      const token = await ensureFirstOperator({ clock, ids }, tx, crossing);
       if (token !== undefined) writeFileSync(join(home, 'operator.token'), `${token}\n`, { mode: 0o600 });
     },
   });

@@ -48,6 +48,7 @@ export function decideApproval(
       const untilMs =
         decided.until === undefined ? found.untilMs : Math.min(found.untilMs, endOf(decided.until, nowMs));
       await updateApproval(tx, id, { state: verb.to, by: subject.user, atMs: nowMs, untilMs, reason });
+      crossing.attest('approval', id);
       crossing.detail('dataset', found.dataset);
       if (decided.verb === 'approve') {
         await crossing.writes({ kind: 'approval', id, name: `${found.dataset} for ${found.requester}` }, 'approved');

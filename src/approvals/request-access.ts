@@ -39,7 +39,7 @@ export function requestAccess(deps: ApprovalDeps, caller: Caller, request: Acces
     action: 'access.request',
     object: { kind: 'dataset', id: request.dataset, name: request.dataset },
     ask: async () => [{ action: 'access.request', resource: 'approval', object: approvalObject(approval) }],
-    act: async (tx, { detail }) => {
+    act: async (tx, { detail, attest }) => {
       const labels = await deps.tagsOfDataset(tx, request.dataset);
       if (labels === undefined) {
         throw new AppError('not_found', `There is no data set "${request.dataset}".`, {
@@ -48,6 +48,7 @@ export function requestAccess(deps: ApprovalDeps, caller: Caller, request: Acces
       }
       const stored = { ...approval, labels };
       await insertApproval(tx, stored);
+      attest('approval', approval.id);
       detail('approval', approval.id);
       detail('until', new Date(approval.untilMs).toISOString());
       return stored;

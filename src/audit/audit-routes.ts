@@ -4,6 +4,7 @@ import type { Database } from '#kernel/sql.ts';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from '#src/http/page.ts';
 import { type Route, route } from '#src/http/route.ts';
 import type { Question } from '#src/policies/decision.ts';
+import type { AttestedRows } from './attestation.ts';
 import { selectEntries, selectEntryRows, selectLatestCheckpoint } from './audit-store.ts';
 import { type EntryView, viewEntry } from './entry.ts';
 import { erasePersonal } from './erase-personal.ts';
@@ -58,6 +59,7 @@ const Verification = z.object({
   size: z.number(),
   root: z.string(),
   findings: z.array(Finding),
+  rows: z.number().optional().describe('how many rows of the database were compared with what entries say of them'),
   publicKey: z.string(),
 });
 const Seq = z.object({ seq: z.coerce.number().int().min(0) });
@@ -71,6 +73,7 @@ type Deps = {
   publicKey: string;
   folder: string;
   flushTiles: () => Promise<void>;
+  attested?: ReadonlyMap<string, AttestedRows>;
   size: () => number;
 };
 

@@ -1,6 +1,7 @@
 /** The noun: an entry of the audit log, and the leaf of the Merkle tree that it becomes. */
 import { createHash, randomBytes } from 'node:crypto';
 import { canonicalJson } from '#kernel/canonical-json.ts';
+import { isAttestation } from './attestation.ts';
 
 export type DetailValue = string | number | boolean | null;
 
@@ -71,7 +72,10 @@ function shorten(draft: EntryDraft): EntryDraft {
     outcome: draft.outcome,
     requestId: cut(draft.requestId),
     ...(draft.door === undefined ? {} : { door: cut(draft.door) }),
-    details: { cut: 'parts of this entry were too long' },
+    details: {
+      ...Object.fromEntries(Object.entries(draft.details ?? {}).filter(([name]) => isAttestation(name))),
+      cut: 'parts of this entry were too long',
+    },
   };
 }
 

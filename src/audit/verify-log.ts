@@ -1,5 +1,6 @@
 /** Verification of a running log: the store against the tree, the stored checkpoints and the published tiles. */
 import type { Database } from '#kernel/sql.ts';
+import type { AttestedRows } from './attestation.ts';
 import {
   type EntryRow,
   selectCheckpoints,
@@ -9,19 +10,46 @@ import {
   selectSubtrees,
 } from './audit-store.ts';
 import { CheckpointError, openCheckpoint } from './checkpoint.ts';
-import { type Commitments, opensCommitments } from './entry.ts';
+import { type Leaf, opensCommitments } from './entry.ts';
 import { appendLeaf, emptyFrontier, type Frontier, leafHash, rootOf } from './merkle.ts';
 import { storedLevel } from './subtree-source.ts';
 import { type Finding, type Verification, verifyFolderGently } from './verify-folder.ts';
+import { createRowCheck, type RowCheck } from './verify-rows.ts';
 
 const PAGE = 2048;
 
-type Deps = { database: Database; publicKey: string; folder: string; flushTiles: () => Promise<void> };
+type Deps = {
+  database: Database;
+  publicKey: string;
+  folder: string;
+  flushTiles: () => Promise<void>;
+  /** The rows that entries attest; without them the database is not compared with the log. */
+  attested?: ReadonlyMap<string, AttestedRows>;
+};
+
+/** `rows`: how many were compared with what the entries say of them. */
+export type LogVerification = Verification & { rows?: number };
 
 /** Names the first wrong entry, or says that store, tiles and all checkpoints are of one log. */
-export async function verifyLog(deps: Deps, retained?: string): Promise<Verification> {
-  const inStore = await verifyStore(deps);
-  if (!inStore.ok) return inStore;
+export async function verifyLog(deps: Deps, retained?: string): Promise<LogVerification> {
+  const check = deps.attested === undefined ? undefined : createRowCheck({ ...deps, attested: deps.attested });
+  try {
+    const inStore = await verifyStore(deps, check);
+    const ofLog = inStore.ok ? await verifyTiles(deps, inStore, retained) : inStore;
+    if (!ofLog.ok || check === undefined) return ofLog;
+    const { findings, compared } = await check.finish(inStore.size);
+    return {
+      ...ofLog,
+      ok: findings.length === 0,
+      findings,
+      ...(compared === undefined ? {} : { rows: compared }),
+    };
+  } finally {
+    check?.close();
+  }
+}
+
+async function verifyTiles(deps: Deps, inStore: Verification, retained: string | undefined): Promise<Verification> {
   const before = await deps.database.read((reader) => selectLatestCheckpoint(reader));
   if (before === undefined) return inStore;
   const tiles = await verifyFolderGently({
@@ -53,7 +81,7 @@ function tilesAgainstStore(root: string | undefined, tiles: Verification): Findi
 }
 
 /** The whole store up to its newest checkpoint. What is appended meanwhile is left for the next time. */
-async function verifyStore(deps: Deps): Promise<Verification> {
+async function verifyStore(deps: Deps, check: RowCheck | undefined): Promise<Verification> {
   const { stored, signed } = await deps.database.read(async (reader) => {
     const stored = await selectSize(reader);
     return { stored, signed: (await selectLatestCheckpoint(reader))?.size ?? 0 };
@@ -61,7 +89,7 @@ async function verifyStore(deps: Deps): Promise<Verification> {
   const walk: StoreWalk = { frontier: emptyFrontier(), lastGood: 0, subtrees: [] };
   let finding: Finding | undefined;
   while (finding === undefined && walk.frontier.size < signed) {
-    finding = await verifyPage(deps, walk, Math.min(signed, walk.frontier.size + PAGE));
+    finding = await verifyPage(deps, walk, Math.min(signed, walk.frontier.size + PAGE), check);
     await new Promise((resolve) => setImmediate(resolve));
   }
   if (finding === undefined && signed < stored)
@@ -85,13 +113,18 @@ type StoreWalk = {
 };
 
 /** Entries up to `to`, with the checkpoints and subtree hashes that are made of them. */
-async function verifyPage(deps: Deps, walk: StoreWalk, to: number): Promise<Finding | undefined> {
+async function verifyPage(
+  deps: Deps,
+  walk: StoreWalk,
+  to: number,
+  check: RowCheck | undefined,
+): Promise<Finding | undefined> {
   const from = walk.frontier.size;
   const rows = await deps.database.read((reader) => selectEntryRows(reader, from, to));
   const checkpoints = await deps.database.read((reader) => selectCheckpoints(reader, from, to - from));
   let next = 0;
   for (const row of rows) {
-    const wrong = wrongRow(row, walk.frontier.size);
+    const wrong = wrongRow(row, walk.frontier.size, check);
     if (wrong !== undefined) return wrong;
     walk.frontier = appendLeaf(walk.frontier, row.leafHash, ({ height, position, hash }) => {
       const level = storedLevel(height);
@@ -124,19 +157,20 @@ async function wrongSubtree(deps: Deps, made: StoreWalk['subtrees']): Promise<Fi
   return undefined;
 }
 
-function wrongRow(row: EntryRow, seq: number): Finding | undefined {
+function wrongRow(row: EntryRow, seq: number, check: RowCheck | undefined): Finding | undefined {
   if (row.seq !== seq) return { seq, what: `entry ${seq} is missing from the store` };
   if (!leafHash(row.leaf).equals(row.leafHash))
     return { seq, what: `entry ${seq} was changed: it does not have its hash` };
-  let leaf: { seq?: unknown; personal?: Commitments };
+  let leaf: Leaf;
   try {
-    leaf = JSON.parse(row.leaf) as typeof leaf;
+    leaf = JSON.parse(row.leaf) as Leaf;
   } catch {
     return { seq, what: `entry ${seq} is not JSON` };
   }
   if (leaf.seq !== seq) return { seq, what: `entry ${seq} says that it is ${String(leaf.seq)}: entries were moved` };
   if (!opensCommitments(row.openings, leaf.personal))
     return { seq, what: `the personal values beside entry ${seq} are not those that it commits to` };
+  check?.entry(leaf, row.openings);
   return undefined;
 }
 

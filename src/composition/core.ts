@@ -29,6 +29,7 @@ import { createGatewayTracing } from '#src/telemetry/trace-gateway.ts';
 import { activeRunOf } from '#src/tracking/active-run-store.ts';
 import { QUOTA_DEFAULTS, type QuotaDefaults } from '#src/usage/quota.ts';
 import { createQuotas, type Quotas } from '#src/usage/reserve-quota.ts';
+import { ATTESTED } from './attested-tables.ts';
 import { openTelemetry, type Telemetry } from './telemetry.ts';
 
 export type Core = {
@@ -98,7 +99,7 @@ export async function openCore(options: {
     metrics,
   );
   const decider = tracing?.decider(timed) ?? timed;
-  const plain = createGateway({ database, committer, decider, lineage, clock });
+  const plain = createGateway({ database, committer, decider, lineage, clock, attested: ATTESTED });
   const { gateway, crossings } = watchCrossings(tracing?.gateway(plain) ?? plain);
   return {
     home,

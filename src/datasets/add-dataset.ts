@@ -104,6 +104,8 @@ async function makeVersion(
   const node = nodeOfDataset(version);
   await deps.lineage.addLabels(tx, node, tags);
   await crossing.writes(node, 'added');
+  crossing.attest('dataset', name, version.version);
+  for (const tag of tags) crossing.attest('dataset-tag', name, version.version, tag);
   crossing.detail('version', version.version);
   crossing.detail('tags', tags.join(' '));
   return version;

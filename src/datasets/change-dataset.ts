@@ -36,6 +36,7 @@ export function tagDataset(deps: DatasetsDeps, request: VersionRef & { tags: str
       const found = await findVersion(tx, request.name, request.version);
       const tags = checkTags(request.tags, deps.vocabulary);
       await insertTags(tx, found, tags);
+      for (const tag of tags) crossing.attest('dataset-tag', found.name, found.version, tag);
       await deps.lineage.addLabels(tx, nodeOfDataset(found), tags);
       crossing.detail('tags', tags.join(' '));
       return findVersion(tx, request.name, request.version);
@@ -62,6 +63,8 @@ export async function deleteDataset(deps: DatasetsDeps, request: VersionRef): Pr
       }
       freed = await deps.shelf.remove(tx, DATASET_BUCKET, prefixOf(found));
       await deleteVersion(tx, found);
+      crossing.attest('dataset', found.name, found.version);
+      for (const tag of found.tags) crossing.attest('dataset-tag', found.name, found.version, tag);
       crossing.detail('digest', found.digest);
     },
   });

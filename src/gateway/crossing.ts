@@ -1,8 +1,9 @@
 /** The five steps of every crossing: authenticate and parse come before, authorize and act-with-audit are here, respond comes after. */
 
 import type { Clock } from '#kernel/clock.ts';
-import { AppError, toAppError } from '#kernel/errors.ts';
+import { type AppError, toAppError } from '#kernel/errors.ts';
 import type { Database, Reader, Tx } from '#kernel/sql.ts';
+import type { AttestedRows, RowKey } from '#src/audit/attestation.ts';
 import type { Committer, Outcome } from '#src/audit/committer.ts';
 import type { EntryDraft } from '#src/audit/entry.ts';
 import type { NodeRef, Observation } from '#src/lineage/node.ts';
@@ -13,6 +14,9 @@ import {
   type Question,
   type Subject,
 } from '#src/policies/decision.ts';
+
+import { type Attesting, createAttesting } from './attest.ts';
+import { deniedError, entryOf } from './crossing-entry.ts';
 
 /** Who crosses: everything of the subject but its labels, which are read inside the transaction. */
 export type Identity = Omit<Subject, 'labels'>;
@@ -30,6 +34,8 @@ export type Crossing = {
   writes(node: NodeRef, relation?: string, runId?: string): Promise<void>;
   /** Adds a fact to the audit entry: never a secret, a key or a body. */
   detail(key: string, value: string | number | boolean | null): void;
+  /** This row is made, changed or removed by the act: the entry says how it stands afterwards. */
+  attest(kind: string, ...key: RowKey): void;
 };
 
 export type CrossingRequest<T> = {
@@ -72,6 +78,8 @@ export type CrossingDeps = {
   decider: Decider;
   lineage: LineageRecorder;
   clock: Clock;
+  /** The rows that entries attest. */
+  attested?: ReadonlyMap<string, AttestedRows>;
 };
 
 export type Gateway = {
@@ -163,7 +171,9 @@ export function createGateway(deps: CrossingDeps): Gateway {
         const details = { ...request.details };
         const about = typeof request.about === 'function' ? request.about() : (request.about ?? SYSTEM);
         const subject = await subjectOf(tx, about);
-        const answer = await request.act(tx, openCrossing(deps, tx, request, subject, NO_DECISION, nowMs, details));
+        const attesting = createAttesting(deps.attested);
+        const opened = openCrossing(deps, tx, { request, subject, decision: NO_DECISION, nowMs, details, attesting });
+        const answer = await request.act(tx, opened);
         const entry: EntryDraft = {
           time: nowMs,
           actor: { type: 'system', id: 'fumehood' },
@@ -174,7 +184,7 @@ export function createGateway(deps: CrossingDeps): Gateway {
           requestId: request.requestId,
           ...(Object.keys(details).length > 0 ? { details } : {}),
         };
-        return { entries: [entry], answer };
+        return { entries: await attesting.entries(tx, entry, about.user), answer };
       }),
   };
 }
@@ -203,13 +213,12 @@ async function runCrossing<T>(
         fail: deniedError(decision),
       };
     }
-    const allowed = decision;
-    const answer = await tx.savepoint(() =>
-      request.act(tx, openCrossing(deps, tx, request, subject, allowed, nowMs, details)),
-    );
+    const attesting = createAttesting(deps.attested);
+    const opened = openCrossing(deps, tx, { request, subject, decision, nowMs, details, attesting });
+    const answer = await tx.savepoint(() => request.act(tx, opened));
     const entry = entryOf(nowMs, request, decision, 'ok', details);
     return {
-      entries: [entry],
+      entries: await attesting.entries(tx, entry, request.identity.user),
       answer,
       ...(request.onCommitted === undefined ? {} : { onCommitted: request.onCommitted }),
     };
@@ -219,15 +228,17 @@ async function runCrossing<T>(
   }
 }
 
-function openCrossing(
-  deps: CrossingDeps,
-  tx: Tx,
-  request: Pick<CrossingRequest<unknown>, 'requestId' | 'action'>,
-  subject: Subject,
-  decision: Decision,
-  nowMs: number,
-  details: NonNullable<EntryDraft['details']>,
-): Crossing {
+type Opening = {
+  request: Pick<CrossingRequest<unknown>, 'requestId' | 'action'>;
+  subject: Subject;
+  decision: Decision;
+  nowMs: number;
+  details: NonNullable<EntryDraft['details']>;
+  attesting: Attesting;
+};
+
+function openCrossing(deps: CrossingDeps, tx: Tx, opening: Opening): Crossing {
+  const { request, subject, decision, nowMs, details, attesting } = opening;
   const labels = new Set(subject.labels);
   const by = { subject, atMs: nowMs, requestId: request.requestId, action: request.action };
   return {
@@ -254,44 +265,8 @@ function openCrossing(
     detail: (key, value) => {
       details[key] = value;
     },
+    attest: (kind, ...key) => attesting.note(kind, key),
   };
-}
-
-function entryOf(
-  time: number,
-  request: Pick<CrossingRequest<unknown>, 'identity' | 'action' | 'object' | 'requestId' | 'door'>,
-  decision: Decision | null,
-  outcome: EntryDraft['outcome'],
-  details: NonNullable<EntryDraft['details']>,
-): EntryDraft {
-  const { type, id, user } = request.identity;
-  return {
-    time,
-    actor: { type, id, user },
-    action: request.action,
-    object: request.object,
-    decision:
-      decision === null
-        ? null
-        : { id: decision.id, allowed: decision.allowed, bundles: decision.bundles, inputDigest: decision.inputDigest },
-    outcome,
-    requestId: request.requestId,
-    door: request.door,
-    ...(Object.keys(details).length > 0 ? { details } : {}),
-  };
-}
-
-function deniedError(decision: Decision): AppError {
-  return new AppError(
-    decision.approvable === true ? 'approval_required' : 'denied',
-    decision.reason === '' ? 'Policy does not allow this.' : decision.reason,
-    {
-      details: {
-        decisionId: decision.id,
-        hint: decision.hint ?? `Ask "fumehood policy explain ${decision.id}" which condition failed.`,
-      },
-    },
-  );
 }
 
 /** The usual single question about one thing. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AppError } from '#kernel/errors.ts';
 import type { Reader, Tx } from '#kernel/sql.ts';
+import type { Crossing } from '#src/gateway/crossing.ts';
 import type { Caller, IdentityDeps } from './identity-deps.ts';
 import { revokeTokensOf } from './token-store.ts';
 import { isActive, noSuchUser, Role, TeamName, type User, userObject } from './user.ts';
@@ -31,12 +32,17 @@ export function changeUser(deps: IdentityDeps, caller: Caller, name: string, cha
 
 /** Deletes a user and ends its tokens; the name stays taken, what it owned stays where it is. */
 export function deleteUser(deps: IdentityDeps, caller: Caller, name: string): Promise<User> {
-  return crossAboutUser(deps, caller, { action: 'user.delete', name, more: {} }, async (tx, user, nowMs) => {
-    const deleted: User = { ...user, disabled: true, deletedMs: nowMs };
-    await updateUser(tx, deleted);
-    await revokeTokensOf(tx, name, nowMs);
-    return deleted;
-  });
+  return crossAboutUser(
+    deps,
+    caller,
+    { action: 'user.delete', name, more: {} },
+    async (tx, user, { nowMs, attest }) => {
+      const deleted: User = { ...user, disabled: true, deletedMs: nowMs };
+      await updateUser(tx, deleted);
+      for (const id of await revokeTokensOf(tx, name, nowMs)) attest('token', id);
+      return deleted;
+    },
+  );
 }
 
 /** A user who is not deleted. Throws `not_found`. */
@@ -50,7 +56,7 @@ async function crossAboutUser(
   deps: IdentityDeps,
   caller: Caller,
   about: { action: string; name: string; more: Record<string, unknown> },
-  change: (tx: Tx, user: User, nowMs: number) => Promise<User>,
+  change: (tx: Tx, user: User, crossing: Crossing) => Promise<User>,
 ): Promise<User> {
   const { action, name } = about;
   return deps.gateway.cross({
@@ -62,9 +68,11 @@ async function crossAboutUser(
       await findUser(reader, name);
       return [{ action, resource: 'user', object: userObject(name, about.more) }];
     },
-    act: async (tx, { nowMs, detail }) => {
+    act: async (tx, crossing) => {
+      const { detail, attest } = crossing;
       const before = await findUser(tx, name);
-      const user = await change(tx, before, nowMs);
+      const user = await change(tx, before, crossing);
+      attest('user', name);
       await refuseWithoutOperator(tx, before, user);
       detail('roles', user.roles.join(' '));
       detail('disabled', user.disabled);

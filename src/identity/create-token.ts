@@ -74,6 +74,7 @@ export function createToken(
         expiresMs: nowMs + validMs,
       });
       crossing.detail('token', made.record.id);
+      crossing.attest('token', made.record.id);
       return made;
     },
   });
@@ -92,9 +93,10 @@ export function revokeToken(deps: IdentityDeps, caller: Caller, id: string): Pro
       if (found === undefined) throw noSuchToken(id);
       return [{ action: 'token.revoke', resource: 'token', object: tokenObject(id, found.user) }];
     },
-    act: async (tx, { nowMs }) => {
+    act: async (tx, { nowMs, attest }) => {
       if (found === undefined) throw noSuchToken(id);
       await revokeTokenRecord(tx, id, nowMs);
+      attest('token', id);
       return { ...found, revokedMs: found.revokedMs ?? nowMs };
     },
     onCommitted: () => {

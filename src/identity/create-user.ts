@@ -3,6 +3,7 @@ import type { Clock } from '#kernel/clock.ts';
 import { AppError } from '#kernel/errors.ts';
 import type { Ids } from '#kernel/ids.ts';
 import type { Tx } from '#kernel/sql.ts';
+import type { Crossing } from '#src/gateway/crossing.ts';
 import { DEFAULT_TOKEN_MS, issueToken } from './create-token.ts';
 import type { Caller, IdentityDeps } from './identity-deps.ts';
 import { DEFAULT_TEAM, Role, TeamName, type User, UserName, userObject } from './user.ts';
@@ -32,7 +33,7 @@ export function createUser(
     action: 'user.create',
     object: { kind: 'user', id: name },
     ask: async () => [{ action: 'user.create', resource: 'user', object: userObject(name, { roles }) }],
-    act: async (tx, { nowMs, detail }) => {
+    act: async (tx, { nowMs, detail, attest }) => {
       if ((await selectUser(tx, name)) !== undefined) {
         throw new AppError('conflict', `The name "${name}" is taken.`, {
           details: { field: 'name', hint: 'Choose another name; that of a deleted user stays taken.' },
@@ -41,7 +42,15 @@ export function createUser(
       const user: User = { name, roles, team: request.team, disabled: false, createdMs: nowMs, deletedMs: null };
       await insertUser(tx, user);
       const expiresMs = nowMs + DEFAULT_TOKEN_MS;
-      const { token } = await issueToken(deps, tx, { user: name, name: 'first', scopes: ['*'], nowMs, expiresMs });
+      const { token, record } = await issueToken(deps, tx, {
+        user: name,
+        name: 'first',
+        scopes: ['*'],
+        nowMs,
+        expiresMs,
+      });
+      attest('user', name);
+      attest('token', record.id);
       detail('roles', roles.join(' '));
       return { user, token };
     },
@@ -55,7 +64,11 @@ export const FIRST_OPERATOR = 'operator';
  * Makes the first operator when there has never been a user: gives its token once, undefined ever after. It is engineer too, so that
  * who installs Fumehood can use it; it is not officer, so that nobody starts out approving.
  */
-export async function ensureFirstOperator(deps: { clock: Clock; ids: Ids }, tx: Tx): Promise<string | undefined> {
+export async function ensureFirstOperator(
+  deps: { clock: Clock; ids: Ids },
+  tx: Tx,
+  { attest }: Pick<Crossing, 'attest'>,
+): Promise<string | undefined> {
   if (await anyUser(tx)) return undefined;
   const nowMs = deps.clock.nowMs();
   await insertUser(tx, {
@@ -66,12 +79,14 @@ export async function ensureFirstOperator(deps: { clock: Clock; ids: Ids }, tx: 
     createdMs: nowMs,
     deletedMs: null,
   });
-  const { token } = await issueToken(deps, tx, {
+  const { token, record } = await issueToken(deps, tx, {
     user: FIRST_OPERATOR,
     name: 'first',
     scopes: ['*'],
     nowMs,
     expiresMs: null,
   });
+  attest('user', FIRST_OPERATOR);
+  attest('token', record.id);
   return token;
 }

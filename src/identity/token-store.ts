@@ -72,9 +72,13 @@ export async function revokeTokenRecord(tx: Tx, id: string, nowMs: number): Prom
   await tx.run(sql`update tokens set revoked_ms = ${nowMs} where id = ${id} and revoked_ms is null`);
 }
 
-/** Ends all tokens of a user. */
-export async function revokeTokensOf(tx: Tx, user: string, nowMs: number): Promise<void> {
+/** Ends all tokens of a user; gives the ids of those that were valid. */
+export async function revokeTokensOf(tx: Tx, user: string, nowMs: number): Promise<string[]> {
+  const valid = await tx.all<{ id: string }>(
+    sql`select id from tokens where user_name = ${user} and revoked_ms is null order by id`,
+  );
   await tx.run(sql`update tokens set revoked_ms = ${nowMs} where user_name = ${user} and revoked_ms is null`);
+  return valid.map((row) => row.id);
 }
 
 /** Notes when tokens were last used. */

@@ -73,6 +73,14 @@ const MODEL_TABLES = [
   'model_aliases',
 ];
 
+/** The numbers of all versions of a model, those that are deleted too. */
+export async function selectVersionNumbers(reader: Reader, name: string): Promise<number[]> {
+  const rows = await reader.all<{ version: number }>(
+    sql`select version from model_versions where name = ${name} order by version`,
+  );
+  return rows.map((row) => row.version);
+}
+
 /** Gives a model another name, in all that names it. */
 export async function renameModel(tx: Tx, from: string, to: string, nowMs: number): Promise<void> {
   for (const table of MODEL_TABLES) await tx.run(sql`update ${rawSql(table)} set name = ${to} where name = ${from}`);

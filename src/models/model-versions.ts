@@ -77,6 +77,7 @@ export async function createVersion(deps: ModelsDeps, caller: Caller, input: Cre
         updatedMs: crossing.nowMs,
       };
       await insertVersion(tx, version);
+      crossing.attest('model-version', name, version.version);
       for (const tag of input.tags) await upsertVersionTag(tx, name, version.version, tag);
       await updateModel(tx, name, { updatedMs: crossing.nowMs });
       await crossing.writes(
@@ -164,9 +165,10 @@ export async function removeVersion(
   which: { name: string; version: number },
 ): Promise<void> {
   const { name, version } = which;
-  await crossVersion(deps, caller, { action: 'model.delete', name, version }, async (tx, { nowMs }) => {
+  await crossVersion(deps, caller, { action: 'model.delete', name, version }, async (tx, { nowMs, attest }) => {
     await updateModel(tx, name, { updatedMs: nowMs });
     await deleteVersion(tx, name, version, nowMs);
+    attest('model-version', name, version);
   });
 }
 

@@ -22,6 +22,7 @@ import {
   selectAlias,
   selectExtras,
   selectModel,
+  selectVersionNumbers,
   selectVersionsOf,
   updateModel,
   upsertAlias,
@@ -95,6 +96,10 @@ export async function changeModel(
       // The graph knows things by their names: the new ones take over what was known of the old ones.
       await crossing.reads(nodeOfModel(name), 'renamed');
       for (const { version } of versions) await crossing.reads(nodeOfVersion(name, version), 'renamed');
+      for (const number of await selectVersionNumbers(tx, name)) {
+        crossing.attest('model-version', name, number);
+        crossing.attest('model-version', newName, number);
+      }
       await renameModel(tx, name, newName, crossing.nowMs);
       await crossing.writes(nodeOfModel(newName), 'renamed');
       for (const { version, runId } of versions)
@@ -107,7 +112,10 @@ export async function changeModel(
 
 /** Removes a model with all its versions. */
 export async function removeModel(deps: ModelsDeps, caller: Caller, name: string): Promise<void> {
-  await crossModel(deps, caller, { action: 'model.delete', name }, async (tx) => deleteModel(tx, name));
+  await crossModel(deps, caller, { action: 'model.delete', name }, async (tx, crossing) => {
+    for (const number of await selectVersionNumbers(tx, name)) crossing.attest('model-version', name, number);
+    await deleteModel(tx, name);
+  });
 }
 
 /** Sets a tag of a model, or removes it. */

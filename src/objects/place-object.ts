@@ -38,6 +38,7 @@ export async function placeObject(
   const placed = await placeContent(tx, target, content, crossing.nowMs);
   await insertNameLabels(tx, target.bucket, target.key, [...crossing.labels(), ...more]);
   await crossing.writes(nodeOfObject(placed.object));
+  crossing.attest('object', target.bucket, target.key);
   crossing.detail('digest', placed.object.digest);
   crossing.detail('sizeBytes', placed.object.sizeBytes);
   return placed;

@@ -29,6 +29,7 @@ export async function removeObject(deps: ObjectsDeps, request: RemoveRequest): P
       open.detail('existed', object !== undefined);
       if (object === undefined) return { existed: false };
       await deleteObject(tx, bucket, key);
+      open.attest('object', bucket, key);
       freed = await deleteUnnamedContent(tx, object.contentId);
       return { existed: true };
     },

@@ -28,6 +28,7 @@ export async function tagObject(deps: ObjectsDeps, request: TagRequest): Promise
         throw objectError('not_found', 'object', `There is no object "${key}" in bucket "${bucket}".`);
       }
       await updateTags(tx, bucket, key, tags);
+      crossing.attest('object', bucket, key);
       await insertNameLabels(tx, bucket, key, crossing.labels());
       await crossing.writes(found.node, 'tagged');
     },

@@ -125,6 +125,7 @@ async function addVersion(
     appliedMs: nowMs,
   };
   await insertPolicyVersion(tx, made);
+  crossing.attest('policy', made.name, made.version);
   crossing.detail('version', made.version);
   crossing.detail('digest', made.digest);
   crossing.detail('for', made.kinds.join(' '));

@@ -62,6 +62,7 @@ export async function admitSandbox(
         nowMs: crossing.nowMs,
       });
       await insertSandbox(tx, sandbox);
+      crossing.attest('sandbox', id);
       await insertSandboxEvent(tx, id, { atMs: crossing.nowMs, kind: 'admitted', message: `by ${identity.user}` });
       recordSpec(crossing, spec);
       const digest = `sha256:${createHash('sha256').update(canonicalJson(spec)).digest('hex')}`;

@@ -115,8 +115,9 @@ export async function destroyRemains(
     requestId: options.requestId,
     outcome: failed || options.action === 'sandbox.start' ? 'failed' : 'ok',
     details: { reason: options.reason, remains: remains.map((one) => `${one.kind} ${one.what}`).join(', ') },
-    act: async (tx) => {
+    act: async (tx, { attest }) => {
       const nowMs = deps.clock.nowMs();
+      attest('sandbox', sandbox.id);
       await updateSandboxState(tx, sandbox.id, {
         state: failed ? 'failed' : 'deleted',
         reason: options.reason,

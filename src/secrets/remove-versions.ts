@@ -1,6 +1,6 @@
 import { askAboutSecret } from './ask-about-secret.ts';
 import { auditSecret, checkPath, noSecret, type Secret } from './secret.ts';
-import { destroyVersions, selectSecret, updateDeletion } from './secret-store.ts';
+import { destroyVersions, selectSecret, selectVersions, updateDeletion } from './secret-store.ts';
 import type { Caller, SecretsDeps } from './secrets-deps.ts';
 
 export type RemoveVersions = Caller & {
@@ -33,6 +33,8 @@ export async function removeVersions(deps: SecretsDeps, request: RemoveVersions)
       const versions = request.versions ?? [secret.currentVersion];
       if (how === 'destroy') await destroyVersions(tx, path, versions);
       else await updateDeletion(tx, path, versions, how === 'delete' ? crossing.nowMs : null);
+      for (const { version } of await selectVersions(tx, path))
+        if (versions.includes(version)) crossing.attest('secret-version', path, version);
       crossing.detail('how', how);
       crossing.detail('versions', versions.join(','));
     },

@@ -76,7 +76,9 @@ export async function writeMetadata(
       checkRules(secret);
       await upsertSecret(tx, secret);
       const config = await selectConfig(tx, secret.owner);
-      await deleteVersionsUpTo(tx, secret.path, secret.currentVersion - versionsKept(secret, config));
+      const dropped = await deleteVersionsUpTo(tx, secret.path, secret.currentVersion - versionsKept(secret, config));
+      open.attest('secret', secret.path);
+      for (const version of dropped) open.attest('secret-version', secret.path, version);
       await open.writes(nodeOfSecret(secret.path), 'described');
     },
   });
@@ -87,7 +89,10 @@ export async function removeSecret(deps: SecretsDeps, request: At): Promise<void
   await deps.gateway.cross({
     ...crossing(deps, request, 'secret.delete'),
     act: async (tx, open) => {
+      const versions = await selectVersions(tx, request.path);
       await deleteSecret(tx, request.path);
+      open.attest('secret', request.path);
+      for (const { version } of versions) open.attest('secret-version', request.path, version);
       open.detail('how', 'remove');
     },
   });

@@ -119,8 +119,12 @@ export async function insertVersion(
 }
 
 /** Removes the versions up to and including `version`: they are more than the secret keeps. */
-export async function deleteVersionsUpTo(tx: Tx, path: string, version: number): Promise<void> {
-  await tx.run(sql`delete from secret_versions where path = ${path} and version <= ${version}`);
+export async function deleteVersionsUpTo(tx: Tx, path: string, version: number): Promise<number[]> {
+  const dropped = await tx.all<{ version: number }>(
+    sql`select version from secret_versions where path = ${path} and version <= ${version} order by version`,
+  );
+  if (dropped.length > 0) await tx.run(sql`delete from secret_versions where path = ${path} and version <= ${version}`);
+  return dropped.map((row) => row.version);
 }
 
 /** Marks versions as deleted from a time on, or (null) brings them back; destroyed ones stay. */

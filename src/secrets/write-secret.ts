@@ -66,7 +66,9 @@ async function addVersion(
   const version = { version: currentVersion, createdMs: nowMs, deletedMs, destroyed: false };
   await upsertSecret(tx, { ...secret, currentVersion, updatedMs: nowMs });
   await insertVersion(tx, path, version, sealed);
-  await deleteVersionsUpTo(tx, path, currentVersion - versionsKept(secret, config));
+  const dropped = await deleteVersionsUpTo(tx, path, currentVersion - versionsKept(secret, config));
+  crossing.attest('secret', path);
+  for (const one of [...dropped, currentVersion]) crossing.attest('secret-version', path, one);
   await crossing.writes(nodeOfSecret(path));
   crossing.detail('version', currentVersion);
   return { ...version, customMetadata: secret.customMetadata };

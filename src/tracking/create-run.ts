@@ -52,6 +52,7 @@ export async function createRun(
         artifactUri: `${experiment.artifactLocation.replace(/\/+$/, '')}/${id}/artifacts`,
       };
       await insertRun(tx, run);
+      crossing.attest('run', id);
       await upsertTags(tx, id, tags);
       await crossing.writes(nodeOfRun(run), 'started');
       crossing.detail('experiment', experimentId);

@@ -10,6 +10,7 @@ type Verification = {
   root: string;
   findings: { seq?: number; what: string }[];
   publicKey?: string;
+  rows?: number;
 };
 
 const list: Command = {
@@ -132,6 +133,7 @@ function report(context: Context, result: Verification): number {
       details: { hint: 'Keep this copy as evidence, and compare it with an export or a checkpoint kept elsewhere.' },
     });
   }
-  context.out.text(`verified: ${result.size} entries, root ${result.root}`, result);
+  const rows = result.rows === undefined ? '' : `; ${result.rows} rows stand as their entries left them`;
+  context.out.text(`verified: ${result.size} entries, root ${result.root}${rows}`, result);
   return 0;
 }
