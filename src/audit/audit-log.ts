@@ -94,7 +94,7 @@ async function loadVerified(reader: Reader, signer: Signer): Promise<Frontier> {
       `The audit log does not fit its newest checkpoint: ${error instanceof Error ? error.message : String(error)}.`,
       {
         details: {
-          hint: 'Nothing is written to it. Run "fumehood audit verify", and restore the store or the key that belong together.',
+          hint: 'Nothing is written to it. Keep the home as evidence, verify what was published with "fumehood audit verify --dir HOME/audit --public-key HOME/audit/public-key", and restore the store and the key that belong together.',
         },
         cause: error,
       },

@@ -151,7 +151,8 @@ function proofRoutes(deps: Deps): Route[] {
           ask: asked('audit.verify', 'log'),
           act: async () => undefined,
         });
-        await deps.flushTiles();
+        // Tiles that cannot be written now are compared as they are: verification says what is wrong with them.
+        await deps.flushTiles().catch(() => undefined);
         return { ...(await verifyLog(deps, body.checkpoint)), publicKey: deps.publicKey };
       },
     }),

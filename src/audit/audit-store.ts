@@ -1,5 +1,6 @@
 import { joinSql, type Reader, type Row, rawSql, sql, type Tx } from '#kernel/sql.ts';
 import { type EntryDraft, type Opening, type Openings, peopleOf } from './entry.ts';
+import type { EntryColumns } from './wrong-entry.ts';
 
 export type EntryRow = { seq: number; leaf: string; leafHash: Buffer; openings: Openings };
 
@@ -97,12 +98,25 @@ export async function selectCheckpoints(
   );
 }
 
-/** Entries `from` to `to` (exclusive) with all that is stored of them. */
+/** Entries `from` to `to` (exclusive) with what opens them. */
 export async function selectEntryRows(reader: Reader, from: number, to: number): Promise<EntryRow[]> {
   const rows = await reader.all<StoredRow>(
     sql`select seq, leaf, leaf_hash, actor_opening, object_opening from audit_entries where seq >= ${from} and seq < ${to} order by seq`,
   );
   return rows.map(fromRow);
+}
+
+/** An entry with the columns by which it is found. */
+export type StoredEntry = EntryRow & { columns: EntryColumns };
+
+/** Entries `from` to `to` (exclusive) with all that is stored of them, to be verified. */
+export async function selectStoredEntries(reader: Reader, from: number, to: number): Promise<StoredEntry[]> {
+  const rows = await reader.all<StoredRow & Record<keyof EntryColumns, string | number | null>>(
+    sql`select seq, leaf, leaf_hash, actor_opening, object_opening, time_ms as "timeMs", actor_id as "actorId", action, object_kind as "objectKind",
+      object_id as "objectId", outcome, request_id as "requestId", actor_user as "actorUser", object_user as "objectUser"
+      from audit_entries where seq >= ${from} and seq < ${to} order by seq`,
+  );
+  return rows.map((row) => ({ ...fromRow(row), columns: row as unknown as EntryColumns }));
 }
 
 /** Hashes of leaves `from` to `to` (exclusive). */

@@ -1,8 +1,15 @@
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { AppError } from '#kernel/errors.ts';
 import type { Log } from '#kernel/log.ts';
 import type { Database, Reader } from '#kernel/sql.ts';
-import { selectEntryRows, selectLatestCheckpoint, selectLeafHashes, selectSubtrees } from './audit-store.ts';
+import {
+  selectCheckpoint,
+  selectEntryRows,
+  selectLatestCheckpoint,
+  selectLeafHashes,
+  selectSubtrees,
+} from './audit-store.ts';
 import { bundlePath, encodeBundle, levelsOf, TILE_WIDTH, tilePath, tilesOfLevel } from './tiles.ts';
 
 /** The folder is at most a second behind the store; publishing more often would compete with commits for the disk. */
@@ -36,7 +43,7 @@ export function createTilePublisher(deps: {
     const sinceMs = waitingSinceMs;
     waitingSinceMs = undefined;
     try {
-      published ??= await publishedSize(deps.folder);
+      published ??= await publishedSize(deps);
       published = await publishTo(deps, deps.folder, published);
     } catch (error) {
       waitingSinceMs = sinceMs;
@@ -110,13 +117,17 @@ async function writeTile(reader: Reader, folder: string, level: number, index: n
   if (level === 0) await rm(join(folder, `${bundlePath(index, width)}.p`), { recursive: true, force: true });
 }
 
-async function publishedSize(folder: string): Promise<number> {
-  try {
-    const size = Number((await readFile(join(folder, 'checkpoint'), 'utf8')).split('\n')[1]);
-    return Number.isSafeInteger(size) && size >= 0 ? size : 0;
-  } catch {
-    return 0;
-  }
+/** How many entries the folder shows. A folder that shows another log than the store's is left as it is: it is the evidence. */
+async function publishedSize(deps: { database: Database; folder: string }): Promise<number> {
+  const note = await readFile(join(deps.folder, 'checkpoint'), 'utf8').catch(() => undefined);
+  const size = Number(note?.split('\n')[1]);
+  if (note === undefined || !Number.isSafeInteger(size) || size <= 0) return 0;
+  if ((await deps.database.read((reader) => selectCheckpoint(reader, size))) === note) return size;
+  throw new AppError(
+    'integrity',
+    `The published checkpoint of ${size} entries is not in the store: an older store was put back, or another one.`,
+    { details: { hint: 'Run "fumehood audit verify", and keep the folder "audit" of the home as evidence.' } },
+  );
 }
 
 /** A file appears with all its bytes on the disk, or not at all. */

@@ -2,19 +2,18 @@
 import type { Database } from '#kernel/sql.ts';
 import type { AttestedRows } from './attestation.ts';
 import {
-  type EntryRow,
   selectCheckpoints,
-  selectEntryRows,
   selectLatestCheckpoint,
   selectSize,
+  selectStoredEntries,
   selectSubtrees,
 } from './audit-store.ts';
 import { CheckpointError, openCheckpoint } from './checkpoint.ts';
-import { type Leaf, opensCommitments } from './entry.ts';
-import { appendLeaf, emptyFrontier, type Frontier, leafHash, rootOf } from './merkle.ts';
+import { appendLeaf, emptyFrontier, type Frontier, rootOf } from './merkle.ts';
 import { storedLevel } from './subtree-source.ts';
 import { type Finding, type Verification, verifyFolderGently } from './verify-folder.ts';
 import { createRowCheck, type RowCheck } from './verify-rows.ts';
+import { readStoredEntry } from './wrong-entry.ts';
 
 const PAGE = 2048;
 
@@ -120,12 +119,13 @@ async function verifyPage(
   check: RowCheck | undefined,
 ): Promise<Finding | undefined> {
   const from = walk.frontier.size;
-  const rows = await deps.database.read((reader) => selectEntryRows(reader, from, to));
+  const rows = await deps.database.read((reader) => selectStoredEntries(reader, from, to));
   const checkpoints = await deps.database.read((reader) => selectCheckpoints(reader, from, to - from));
   let next = 0;
   for (const row of rows) {
-    const wrong = wrongRow(row, walk.frontier.size, check);
-    if (wrong !== undefined) return wrong;
+    const read = readStoredEntry(row, walk.frontier.size);
+    if ('wrong' in read) return read.wrong;
+    check?.entry(read.leaf, row.openings);
     walk.frontier = appendLeaf(walk.frontier, row.leafHash, ({ height, position, hash }) => {
       const level = storedLevel(height);
       if (level !== undefined) walk.subtrees.push({ level, position, hash });
@@ -154,23 +154,6 @@ async function wrongSubtree(deps: Deps, made: StoreWalk['subtrees']): Promise<Fi
       what: `the stored hash over entries ${position * width} to ${(position + 1) * width - 1} is not the one that they make`,
     };
   }
-  return undefined;
-}
-
-function wrongRow(row: EntryRow, seq: number, check: RowCheck | undefined): Finding | undefined {
-  if (row.seq !== seq) return { seq, what: `entry ${seq} is missing from the store` };
-  if (!leafHash(row.leaf).equals(row.leafHash))
-    return { seq, what: `entry ${seq} was changed: it does not have its hash` };
-  let leaf: Leaf;
-  try {
-    leaf = JSON.parse(row.leaf) as Leaf;
-  } catch {
-    return { seq, what: `entry ${seq} is not JSON` };
-  }
-  if (leaf.seq !== seq) return { seq, what: `entry ${seq} says that it is ${String(leaf.seq)}: entries were moved` };
-  if (!opensCommitments(row.openings, leaf.personal))
-    return { seq, what: `the personal values beside entry ${seq} are not those that it commits to` };
-  check?.entry(leaf, row.openings);
   return undefined;
 }
 
