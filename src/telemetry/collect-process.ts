@@ -3,11 +3,11 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Metrics } from './metrics.ts';
 
 const RESOLUTION_MS = 20;
-const QUANTILES: [string, number][] = [
-  ['0.5', 50],
-  ['0.9', 90],
-  ['0.99', 99],
-  ['1', 100],
+const PERCENTILES: [string, number][] = [
+  ['50', 50],
+  ['90', 90],
+  ['99', 99],
+  ['100', 100],
 ];
 
 /** Sets what is known of this process before each scrape; gives what ends the measuring. */
@@ -18,7 +18,7 @@ export function collectProcess(metrics: Metrics): () => void {
   let utilization = performance.eventLoopUtilization();
   metrics.fumehood_start_time_seconds.set(performance.timeOrigin / 1000);
   metrics.onCollect(() => {
-    for (const [name, percentile] of QUANTILES)
+    for (const [name, percentile] of PERCENTILES)
       metrics.fumehood_event_loop_delay_seconds.set(
         // The histogram counts the timer's own interval too.
         Math.max(0, delay.count === 0 ? 0 : delay.percentile(percentile) / 1e9 - RESOLUTION_MS / 1000),

@@ -57,7 +57,7 @@ export const METRICS = {
   ),
   fumehood_door_requests_total: counter('Requests on the doors, from sandboxes and from outside.', 'door', 'status'),
   fumehood_door_request_duration_seconds: histogram(LONG, 'Requests on the doors, until their answer is sent.', 'door'),
-  fumehood_event_loop_delay_seconds: gauge('How late the event loop was since the scrape before.', 'quantile'),
+  fumehood_event_loop_delay_seconds: gauge('How late the event loop was since the scrape before.', 'percentile'),
   fumehood_event_loop_utilization_ratio: gauge('Share of the time that the event loop worked since the scrape before.'),
   fumehood_cpu_seconds_total: counter('CPU time of the control plane.', 'mode'),
   fumehood_resident_memory_bytes: gauge('Memory of the control plane.'),
@@ -81,10 +81,23 @@ export type Metrics = {
 
 export const METRICS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
+/** Series that alerts look at: there before the first event, because the step from nothing to one is not seen as an increase. */
+const FROM_THE_START: readonly (readonly [MetricName, readonly (readonly string[])[]])[] = [
+  ['fumehood_log_lines_total', [['debug'], ['info'], ['warn'], ['error']]],
+  ['fumehood_sandbox_starts_total', [['ok'], ['failed']]],
+  ['fumehood_egress_bytes_total', [['in'], ['out']]],
+  ['fumehood_crossings_total', [['api', 'api.authenticate', 'denied']]],
+  [
+    'fumehood_telemetry_items_total',
+    ['traces', 'logs'].flatMap((signal) => ['sent', 'dropped', 'refused'].map((outcome) => [signal, outcome])),
+  ],
+];
+
 /** Makes all metrics, at zero. A collector that fails leaves its gauges as they were; it says so itself. */
 export function createMetrics(): Metrics {
   const instruments = new Map(Object.entries(METRICS).map(([name, spec]) => [name, createInstrument(name, spec)]));
   const collectors: (() => Promise<void> | void)[] = [];
+  for (const [name, values] of FROM_THE_START) for (const value of values) instruments.get(name)?.inc(0, ...value);
   return {
     // Each instrument can do all that its type names.
     ...(Object.fromEntries(instruments) as unknown as Pick<Metrics, MetricName>),

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
-const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'fumehood-test');
+/** Where what tests fetch is kept from run to run. */
+export const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'fumehood-test');
 
 const exists = (path: string): Promise<boolean> =>
   access(path).then(
