@@ -17,6 +17,7 @@ import { createDriver, keepSandboxes, openSandboxes } from '#src/composition/san
 import { type OpenedSites, openSites } from '#src/composition/sites.ts';
 import { statusRoutes } from '#src/composition/status-routes.ts';
 import { collectState, openAnswers } from '#src/composition/telemetry.ts';
+import { keepKeys, takeOverRestored, upkeepRoutes } from '#src/composition/upkeep.ts';
 import type { Config } from '#src/config/load-config.ts';
 import { datasetRoutes } from '#src/datasets/dataset-routes.ts';
 import { selectTagsOfName } from '#src/datasets/dataset-store.ts';
@@ -67,6 +68,7 @@ export async function startControlPlane(config: Config): Promise<ControlPlane> {
   const core = await openCore({ home, settings, env: process.env, version: VERSION });
   const { gateway, database, clock, ids, log } = core;
   const data = await openData(core, { uv: uvPath(), uvCacheDir: uvCacheDir(), pythonVersion: pythonVersion() });
+  await keepKeys(core);
   const authenticator = createAuthenticator({ database, clock });
   await makeFirstOperator(core);
   await makeDefaultExperiment(core);
@@ -89,11 +91,13 @@ export async function startControlPlane(config: Config): Promise<ControlPlane> {
     onEnd: (id) => endOfSandbox(core, data, { doors, sites }, id),
     trafficOf: doors.listeners.trafficOf,
   });
+  await takeOverRestored(core, data, sandboxes);
   const keeper = await keepSandboxes(sandboxes, core, data);
   const api = createApi({
     routes: [
       ...routesOf(core, data, { sandboxes, authenticator, sites }),
       ...statusRoutes({ core, live, driver, places, version: VERSION }),
+      ...upkeepRoutes(core, data, VERSION),
       metricsRoute(metrics),
     ],
     webSocketRoutes: sandboxStreamRoutes(sandboxes),

@@ -6,8 +6,14 @@ import { AppError } from '#kernel/errors.ts';
 /** Where a home keeps the key of its log. */
 export const logKeyPath = (home: string): string => join(home, 'keys', 'audit-log.pem');
 
-/** The name under which the log of a home signs. */
+/** Where a restored home keeps the name under which its log was begun. */
+export const logOriginPath = (home: string): string => join(home, 'keys', 'audit-log.origin');
+
+/** The name under which the log of a home signs: that of the home in which it was begun. */
 export const logOrigin = (home: string): string =>
+  existsSync(logOriginPath(home)) ? readFileSync(logOriginPath(home), 'utf8').trim() : nameOfHome(home);
+
+const nameOfHome = (home: string): string =>
   `fumehood.local/${createHash('sha256').update(home).digest('hex').slice(0, 16)}`;
 
 /** Reads the log's private key (PEM), or makes it for a log that is still empty. Refuses a key that others may read, and a missing one. */

@@ -17,9 +17,9 @@ import { readStoredEntry } from './wrong-entry.ts';
 
 const PAGE = 2048;
 
-type Deps = {
-  database: Database;
-  publicKey: string;
+/** What the store alone is checked with. */
+type StoreDeps = { database: Database; publicKey: string };
+type Deps = StoreDeps & {
   folder: string;
   flushTiles: () => Promise<void>;
   /** The rows that entries attest; without them the database is not compared with the log. */
@@ -80,7 +80,7 @@ function tilesAgainstStore(root: string | undefined, tiles: Verification): Findi
 }
 
 /** The whole store up to its newest checkpoint. What is appended meanwhile is left for the next time. */
-async function verifyStore(deps: Deps, check: RowCheck | undefined): Promise<Verification> {
+export async function verifyStore(deps: StoreDeps, check?: RowCheck): Promise<Verification> {
   const { stored, signed } = await deps.database.read(async (reader) => {
     const stored = await selectSize(reader);
     return { stored, signed: (await selectLatestCheckpoint(reader))?.size ?? 0 };
@@ -113,7 +113,7 @@ type StoreWalk = {
 
 /** Entries up to `to`, with the checkpoints and subtree hashes that are made of them. */
 async function verifyPage(
-  deps: Deps,
+  deps: StoreDeps,
   walk: StoreWalk,
   to: number,
   check: RowCheck | undefined,
@@ -144,7 +144,7 @@ async function verifyPage(
 }
 
 /** The stored hashes of subtrees, out of which tiles and proofs are made, against those that the entries make. */
-async function wrongSubtree(deps: Deps, made: StoreWalk['subtrees']): Promise<Finding | undefined> {
+async function wrongSubtree(deps: StoreDeps, made: StoreWalk['subtrees']): Promise<Finding | undefined> {
   for (const { level, position, hash } of made) {
     const [stored] = await deps.database.read((reader) => selectSubtrees(reader, level, position, position + 1));
     if (stored?.equals(hash) === true) continue;

@@ -20,8 +20,8 @@ export type Api = {
     path: string,
     options: { query?: Query; content: Readable; type?: string },
   ): Promise<T>;
-  /** Asks for a stream of bytes. */
-  download(path: string, options?: { query?: Query }): Promise<Readable>;
+  /** Asks for a stream of bytes; with a body, by POST. */
+  download(path: string, options?: { query?: Query; body?: unknown }): Promise<Readable>;
   /** Where and as whom this speaks. */
   connection(): Connection;
   /** Headers that every request of this call carries: its trace. */
@@ -67,7 +67,11 @@ export function createApi(find: () => Connection, env: NodeJS.ProcessEnv = {}): 
       return parse(await open(method, path, withDefined({ query, content, type: 'application/json' })));
     },
     upload: async (method, path, options) => parse(await open(method, path, options)),
-    download: (path, options = {}) => open('GET', path, options),
+    download: (path, { query, body } = {}) => {
+      const content = body === undefined ? undefined : JSON.stringify(body);
+      const method = body === undefined ? 'GET' : 'POST';
+      return open(method, path, withDefined({ query, content, type: 'application/json' }));
+    },
   };
 }
 

@@ -104,6 +104,21 @@ export const NOUNS: readonly Noun[] = [
     load: async () => (await import('./commands/quota.ts')).quota,
   },
   {
+    name: 'backup',
+    summary: 'Write, check and restore backups of a home',
+    load: async () => (await import('./commands/backup.ts')).backup,
+  },
+  {
+    name: 'key',
+    summary: 'The key that protects objects and secrets',
+    load: async () => (await import('./commands/key.ts')).key,
+  },
+  {
+    name: 'upgrade',
+    summary: 'Bring the store to the version of this program',
+    load: async () => (await import('./commands/upgrade.ts')).upgrade,
+  },
+  {
     name: 'config',
     summary: 'The configuration and where each value comes from',
     load: async () => (await import('./commands/config.ts')).config,

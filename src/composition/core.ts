@@ -3,8 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, systemClock } from '#kernel/clock.ts';
 import { type Ids, randomIds } from '#kernel/ids.ts';
-import { openKeyFile } from '#kernel/key-file.ts';
-import type { KeyProvider } from '#kernel/key-provider.ts';
+import { type KeyFile, openKeyFile } from '#kernel/key-file.ts';
 import type { Log } from '#kernel/log.ts';
 import type { Database } from '#kernel/sql.ts';
 import { approvalsInForce } from '#src/approvals/approval-store.ts';
@@ -40,7 +39,7 @@ export type Core = {
   log: Log;
   telemetry: Telemetry;
   database: Database;
-  keys: KeyProvider;
+  keys: KeyFile;
   auditLog: AuditLog;
   signer: Signer;
   tiles: TilePublisher;

@@ -12,6 +12,7 @@ import { selectEnvironmentDigests } from '#src/environments/environment-store.ts
 import { createUv } from '#src/environments/uv.ts';
 import { createImageFiles, type ImageFiles } from '#src/images/image-files.ts';
 import { type AccessKeys, createAccessKeys } from '#src/objects/access-keys.ts';
+import type { BlobVault } from '#src/objects/blob.ts';
 import { openBlobFolder } from '#src/objects/blob-folder.ts';
 import { createObjects, type Objects } from '#src/objects/create-objects.ts';
 import { createShelf } from '#src/objects/shelf.ts';
@@ -21,6 +22,7 @@ import { ownerOfArtifact } from '#src/tracking/artifact-owner-store.ts';
 import type { Core } from './core.ts';
 
 export type Data = {
+  vault: BlobVault;
   objects: Objects;
   accessKeys: AccessKeys;
   datasets: DatasetsDeps;
@@ -69,6 +71,7 @@ export async function openData(
   });
   await images.sweep();
   return {
+    vault,
     objects: createObjects(objectsDeps),
     accessKeys: createAccessKeys({ keys, database, clock }),
     datasets,

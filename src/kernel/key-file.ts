@@ -19,8 +19,18 @@ type Options = {
   hasData: boolean;
 };
 
+/** A key whose versions this process may add and take away. */
+export type KeyFile = KeyProvider & {
+  /** Adds a version, used by `wrap` from now on; what older ones wrapped stays readable. */
+  rotate(): Promise<number>;
+  /** The versions there are. */
+  versions(): Promise<number[]>;
+  /** Removes the versions below one that stays. What they wrapped cannot be read any more. */
+  retireBelow(version: number): Promise<void>;
+};
+
 /** Opens the named key, or makes it when nothing is encrypted yet. Refuses files and folders that others may read. */
-export async function openKeyFile(options: Options): Promise<KeyProvider & { rotate(): Promise<number> }> {
+export async function openKeyFile(options: Options): Promise<KeyFile> {
   const { folder, keyName } = options;
   if (!NAME.test(keyName)) throw new AppError('invalid', `"${keyName}" is not a name for a key.`);
   await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -53,16 +63,18 @@ export async function openKeyFile(options: Options): Promise<KeyProvider & { rot
       if (key === undefined) throw missingKey(folder, `${wrapped.keyName} version ${wrapped.keyVersion}`);
       return openBytes(key, wrapped.wrapped, boundTo(wrapped.keyName, wrapped.keyVersion, context));
     },
-    /** Adds a version, used by `wrap` from now on; what older ones wrapped stays readable. */
+    versions: async () => [...(await versionsOf(keyName)).keys()],
     rotate: async () => {
       const versions = new Map(await versionsOf(keyName));
       const version = newest(versions)[0] + 1;
       versions.set(version, randomBytes(DATA_KEY_BYTES));
-      const fresh = await writeFresh(folder, keyName, versions);
-      await rename(fresh, fileOf(folder, keyName));
-      await syncFolder(folder);
-      known.set(keyName, versions);
+      known.set(keyName, await replaceKey(folder, keyName, versions));
       return version;
+    },
+    retireBelow: async (version) => {
+      const kept = [...(await versionsOf(keyName))].filter(([one]) => one >= version);
+      if (kept.length === 0) throw new AppError('invalid', `The key "${keyName}" has no version ${version}.`);
+      known.set(keyName, await replaceKey(folder, keyName, new Map(kept)));
     },
   };
 }
@@ -119,6 +131,14 @@ async function makeKey(folder: string, name: string): Promise<void> {
     await unlink(fresh);
   }
   await syncFolder(folder);
+}
+
+/** The file holds the old versions or the new ones, whenever this is broken off. */
+async function replaceKey(folder: string, name: string, versions: KeyVersions): Promise<KeyVersions> {
+  const fresh = await writeFresh(folder, name, versions);
+  await rename(fresh, fileOf(folder, name));
+  await syncFolder(folder);
+  return versions;
 }
 
 async function writeFresh(folder: string, name: string, versions: KeyVersions): Promise<string> {

@@ -1,5 +1,6 @@
 import type { Envelope } from '#kernel/envelope.ts';
 import { type Reader, sql, type Tx } from '#kernel/sql.ts';
+import type { KeyStore } from '#src/keys/rotate-key.ts';
 import type { AccessKey } from './access-key.ts';
 
 type AccessKeyRow = {
@@ -55,3 +56,28 @@ export async function selectKeyUser(reader: Reader, accessKeyId: string): Promis
 export async function deleteAccessKey(tx: Tx, accessKeyId: string): Promise<number> {
   return tx.run(sql`delete from access_keys where access_key_id = ${accessKeyId}`);
 }
+
+/** What the data key of a key pair is bound to. */
+export const accessKeyContext = (accessKeyId: string): Record<string, string> => ({
+  use: 's3-access-key',
+  accessKeyId,
+});
+
+/** The data keys of key pairs. */
+export const accessKeyKeys: KeyStore = {
+  kind: 'access-key',
+  select: async (reader, version, limit) => {
+    const rows = await reader.all<Pick<AccessKeyRow, 'access_key_id' | 'key_name' | 'key_version' | 'wrapped'>>(
+      sql`select access_key_id, key_name, key_version, wrapped from access_keys where key_version < ${version} limit ${limit}`,
+    );
+    return rows.map(({ access_key_id: id, key_name: keyName, key_version: keyVersion, wrapped }) => ({
+      id,
+      context: accessKeyContext(id),
+      key: { keyName, keyVersion, wrapped },
+    }));
+  },
+  update: async (tx, old, { keyName, keyVersion, wrapped }) => {
+    await tx.run(sql`update access_keys set key_name = ${keyName}, key_version = ${keyVersion}, wrapped = ${wrapped}
+      where access_key_id = ${old.id} and key_version = ${old.key.keyVersion}`);
+  },
+};

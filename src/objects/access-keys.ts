@@ -5,7 +5,13 @@ import type { KeyProvider } from '#kernel/key-provider.ts';
 import type { Database, Tx } from '#kernel/sql.ts';
 import type { Identity } from '#src/gateway/crossing.ts';
 import type { AccessKey } from './access-key.ts';
-import { deleteAccessKey, deleteAccessKeysOf, insertAccessKey, selectAccessKey } from './access-key-store.ts';
+import {
+  accessKeyContext,
+  deleteAccessKey,
+  deleteAccessKeysOf,
+  insertAccessKey,
+  selectAccessKey,
+} from './access-key-store.ts';
 
 type Deps = { keys: KeyProvider; database: Pick<Database, 'read'>; clock: Clock };
 
@@ -28,7 +34,6 @@ export type AccessKeys = {
 };
 
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
-const contextOf = (accessKeyId: string): Record<string, string> => ({ use: 's3-access-key', accessKeyId });
 
 /** Issues and finds S3 key pairs; secrets lie sealed in the store. */
 export function createAccessKeys(deps: Deps): AccessKeys {
@@ -37,7 +42,7 @@ export function createAccessKeys(deps: Deps): AccessKeys {
       const letters = Array.from({ length: 16 }, () => LETTERS.charAt(randomInt(LETTERS.length)));
       const accessKeyId = `FUME${letters.join('')}`;
       const secretAccessKey = randomBytes(30).toString('base64url');
-      const secret = await sealEnvelope(deps.keys, Buffer.from(secretAccessKey), contextOf(accessKeyId));
+      const secret = await sealEnvelope(deps.keys, Buffer.from(secretAccessKey), accessKeyContext(accessKeyId));
       const createdMs = deps.clock.nowMs();
       const expiresMs = createdMs + request.ttlMs;
       const { identity, sandboxId, readOnly } = request;
@@ -47,7 +52,7 @@ export function createAccessKeys(deps: Deps): AccessKeys {
     find: async (accessKeyId) => {
       const found = await deps.database.read((reader) => selectAccessKey(reader, accessKeyId));
       if (found === undefined) return undefined;
-      const secret = await openEnvelope(deps.keys, found.secret, contextOf(accessKeyId));
+      const secret = await openEnvelope(deps.keys, found.secret, accessKeyContext(accessKeyId));
       return { key: found.key, secretAccessKey: Buffer.from(secret).toString() };
     },
     revokeOf: (tx, sandboxId) => deleteAccessKeysOf(tx, sandboxId),

@@ -109,6 +109,23 @@ describe('blob folder', () => {
     await assert.rejects(collect(world.vault.read(blob)), damaged);
   });
 
+  it('removes nothing while a backup holds it, and what waited when the last one lets go', async () => {
+    const { blobId } = await world.vault.write(inPieces(patternBytes(2 * SMALL_BLOB_BYTES)));
+    world.vault.keep([blobId]);
+    const [one, other] = [world.vault.hold(), world.vault.hold()];
+    world.vault.discard([blobId]);
+    one();
+    one();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal((await stat(pathOf(blobId))).isFile(), true);
+    other();
+    const deadline = Date.now() + 10_000;
+    while ((await stat(pathOf(blobId)).catch(() => undefined)) !== undefined) {
+      assert.ok(Date.now() < deadline, 'it goes');
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  });
+
   it('sweeps unnamed bytes that are old, and neither young, named nor unfinished ones', async () => {
     const ada = { identity: person('ada'), door: 's3', requestId: 'req-1' };
     await world.objects.put({ ...ada, bucket: 'mlflow', key: 'named', body: inPieces(Buffer.from('named')) });

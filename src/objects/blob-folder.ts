@@ -6,6 +6,7 @@ import { DATA_KEY_BYTES } from '#kernel/envelope.ts';
 import { AppError } from '#kernel/errors.ts';
 import type { KeyProvider } from '#kernel/key-provider.ts';
 import { type Blob, type BlobVault, type ByteSpan, SMALL_BLOB_BYTES, type WriteOptions } from './blob.ts';
+import { blobKeyContext } from './blob-key-store.ts';
 import { createChecksum } from './checksum.ts';
 import { FRAME_BYTES, frameCount, frameSpan, openFrame, sealedSize, sealFrame } from './frame.ts';
 import { freeNow } from './free-now.ts';
@@ -27,9 +28,15 @@ export async function openBlobFolder(deps: Deps): Promise<BlobVault> {
   const doomed = new Set<string>();
   const pathOf = (blobId: string): string => join(deps.folder, blobId.slice(0, 2), blobId);
 
+  const held = new Set<string>();
+  let holds = 0;
   const remove = (blobId: string): void => {
     doomed.delete(blobId);
     writing.delete(blobId);
+    if (holds > 0) {
+      held.add(blobId);
+      return;
+    }
     // What cannot be removed now is unnamed, and so is removed by a later sweep.
     void unlink(pathOf(blobId)).catch(() => undefined);
   };
@@ -71,6 +78,19 @@ export async function openBlobFolder(deps: Deps): Promise<BlobVault> {
         release(blob.blobId);
       }
     },
+    hold: () => {
+      holds += 1;
+      let released = false;
+      return () => {
+        if (released) return;
+        released = true;
+        holds -= 1;
+        if (holds > 0) return;
+        const waiting = [...held];
+        held.clear();
+        for (const blobId of waiting) remove(blobId);
+      };
+    },
     sweep: async (options) => {
       let removed = 0;
       const before = deps.clock.nowMs() - options.graceMs;
@@ -90,8 +110,6 @@ export async function openBlobFolder(deps: Deps): Promise<BlobVault> {
   };
 }
 
-const contextOf = (blobId: string): Record<string, string> => ({ use: 'object', blob: blobId });
-
 type Place = { keys: KeyProvider; path: string };
 
 async function writeBlob(
@@ -101,7 +119,7 @@ async function writeBlob(
   options: WriteOptions,
 ): ReturnType<BlobVault['write']> {
   const dataKey = randomBytes(DATA_KEY_BYTES);
-  const wrapped = await at.keys.wrap(dataKey, contextOf(blobId));
+  const wrapped = await at.keys.wrap(dataKey, blobKeyContext(blobId));
   const sink = createSink(at.path);
   try {
     const content = await writeFrames(sink, dataKey, blobId, body, options);
@@ -220,7 +238,7 @@ async function* readBlob(at: Place, blob: Blob, span?: ByteSpan): AsyncGenerator
   const start = span?.start ?? 0;
   const end = span?.end ?? blob.sizeBytes - 1;
   const whole = start === 0 && end === blob.sizeBytes - 1;
-  const key = await at.keys.unwrap(blob, contextOf(blob.blobId));
+  const key = await at.keys.unwrap(blob, blobKeyContext(blob.blobId));
   if (blob.sealed !== undefined) {
     const part = readSmall(key, blob, blob.sealed).subarray(start, end + 1);
     if (part.length > 0) yield part;

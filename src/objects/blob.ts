@@ -36,6 +36,8 @@ export type BlobVault = {
   discard(blobIds: readonly string[]): void;
   /** The plaintext, or a span of it, in chunks of at most a frame; throws `integrity` when a byte is not what was written. */
   read(blob: Blob, span?: ByteSpan): AsyncGenerator<Buffer, void, undefined>;
+  /** Nothing is removed until the returned function is called; what was to be removed meanwhile then is. */
+  hold(): () => void;
   /** Removes what nothing names and no write in progress owns, when it is older than `graceMs`; returns how many. */
   sweep(options: { graceMs: number; namedAmong: (blobIds: string[]) => Promise<Set<string>> }): Promise<number>;
 };

@@ -143,6 +143,12 @@ export async function selectBlobs(reader: Reader, blobIds: readonly string[]): P
   return blobIds.flatMap((id) => found.get(id) ?? []);
 }
 
+/** A page of all blobs, by id. */
+export async function selectBlobPage(reader: Reader, after: string, limit: number): Promise<Blob[]> {
+  const rows = await reader.all<BlobRow>(sql`${BLOB} where b.blob_id > ${after} order by b.blob_id limit ${limit}`);
+  return rows.map(toBlob);
+}
+
 /** The blobs of a content, in order. */
 export async function selectContentBlobs(reader: Reader, contentId: string): Promise<Blob[]> {
   const rows = await reader.all<BlobRow>(sql`select b.*, s.sealed from object_content_blobs p

@@ -3,7 +3,8 @@ import type { KeyProvider } from '#kernel/key-provider.ts';
 import type { SecretValue } from './secret.ts';
 import type { SealedValue } from './secret-store.ts';
 
-const contextOf = (path: string, valueId: string) => ({ use: 'secret', path, value: valueId });
+/** What the data key of a value is bound to. */
+export const secretKeyContext = (path: string, valueId: string) => ({ use: 'secret', path, value: valueId });
 
 /** Encrypts a value under a data key of its own, bound to its path and id. */
 export async function sealValue(
@@ -12,12 +13,12 @@ export async function sealValue(
   valueId: string,
   value: SecretValue,
 ): Promise<SealedValue> {
-  const envelope = await sealEnvelope(keys, Buffer.from(JSON.stringify(value)), contextOf(path, valueId));
+  const envelope = await sealEnvelope(keys, Buffer.from(JSON.stringify(value)), secretKeyContext(path, valueId));
   return { valueId, envelope };
 }
 
 /** Decrypts a value; throws `integrity` when its bytes were changed or belong to another secret. */
 export async function openValue(keys: KeyProvider, path: string, sealed: SealedValue): Promise<SecretValue> {
-  const bytes = await openEnvelope(keys, sealed.envelope, contextOf(path, sealed.valueId));
+  const bytes = await openEnvelope(keys, sealed.envelope, secretKeyContext(path, sealed.valueId));
   return JSON.parse(Buffer.from(bytes).toString('utf8'));
 }

@@ -29,6 +29,9 @@ async function runForeground(context: Context): Promise<number> {
   // A line of the log that finds no space is lost; who is served goes on.
   process.stderr.on('error', () => undefined);
   try {
+    const { upgradeLocked } = await import('../upgrade-home.ts');
+    const upgraded = await upgradeLocked(context);
+    if (upgraded?.backup) context.out.note(`the store was upgraded; that of before is in ${upgraded.backup}`);
     const { startControlPlane } = await import('#src/main.ts');
     const plane = await startControlPlane(config);
     const control = { pid: process.pid, url: plane.url, version: VERSION, startedAt: new Date().toISOString() };
