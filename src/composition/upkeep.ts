@@ -54,12 +54,13 @@ export async function takeOverRestored(core: Core, data: Data, sandboxes: Pick<S
     object: { kind: 'backup', id: String(root) },
     requestId: core.ids.next('req'),
     details: { size: size ?? 0, createdAt: createdAt ?? '' },
-    act: async (tx) => {
+    act: async (tx, { attest }) => {
       const nowMs = core.clock.nowMs();
       const reason = 'it ran where the backup was made';
       const states = ['starting', 'running', 'stopping', 'stopped', 'deleting', 'failed'] as const;
       for (const { id } of await selectSandboxesInStates(tx, states)) {
         await updateSandboxState(tx, id, { state: 'deleted', reason, endedMs: nowMs });
+        attest('sandbox', id);
         await insertSandboxEvent(tx, id, { atMs: nowMs, kind: 'deleted', message: reason });
         await sandboxes.quotas.release(tx, id);
         await data.accessKeys.revokeOf(tx, id);
