@@ -25,7 +25,7 @@ export type SealedWorld = {
   hostFolder: string;
   /** What attacks are told about their targets. */
   env: Record<string, string>;
-  start(name: string, limits?: Limits): Promise<Handle>;
+  start(name: string, limits?: Limits, env?: Record<string, string>): Promise<Handle>;
   python(handle: Handle, program: string, limits?: ExecLimits): Promise<Ended & { truncated: boolean }>;
   /** Which sandbox each connection to a door came from, with what it said. */
   connections: { sandboxId: string; said: string }[];
@@ -82,8 +82,9 @@ export async function openSealedWorld(options: WorldOptions = {}): Promise<Seale
     hostFolder,
     connections,
     env,
-    start: async (name, limits = {}) => {
-      const handle = await driver.start({ ...startOptions(name, doors, limits), runtime });
+    start: async (name, limits = {}, own = {}) => {
+      const options = startOptions(name, doors, limits);
+      const handle = await driver.start({ ...options, runtime, env: { ...options.env, ...own } });
       handles.push(handle);
       return handle;
     },

@@ -1,6 +1,7 @@
 import type { Family } from '../attack.ts';
 import { devices } from './devices.ts';
 import { hostControl } from './host-control.ts';
+import { hostView } from './host-view.ts';
 import { kernelSurface } from './kernel-surface.ts';
 import { mounts } from './mounts.ts';
 import { namespaces } from './namespaces.ts';
@@ -25,5 +26,6 @@ export const FAMILIES: readonly Family[] = [
   resources,
   network,
   residue,
+  hostView,
   starvation,
 ];
