@@ -10,7 +10,7 @@ import { buffer, text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Exec, Session } from '../driver.ts';
-import { encodeFrame, encodeJson, FRAME_TYPES } from './frames.ts';
+import { createFrameReader, encodeFrame, encodeJson, FRAME_TYPES, type Frame } from './frames.ts';
 import { createSession, greetAgent } from './session.ts';
 import { dialPath } from './wire.ts';
 
@@ -243,7 +243,7 @@ describe('the host, facing an agent that lies', () => {
   let count = 0;
 
   /** A session with an agent that answers every connection with these bytes. */
-  async function lying(bytes: Buffer, thenClose = true): Promise<{ session: Session; stop: () => void }> {
+  async function lying(bytes: Buffer, thenClose = true): Promise<{ session: Session; path: string; stop: () => void }> {
     count += 1;
     const path = join(folder, `${count}.sock`);
     const sockets = new Set<Socket>();
@@ -258,7 +258,7 @@ describe('the host, facing an agent that lies', () => {
       server.close();
       for (const socket of sockets) socket.destroy();
     };
-    return { session: createSession(dialPath(path)), stop };
+    return { session: createSession(dialPath(path)), path, stop };
   }
 
   const lies: [string, Buffer][] = [
@@ -297,6 +297,63 @@ describe('the host, facing an agent that lies', () => {
       stop();
     });
   }
+
+  it('waits for a silent agent no longer than is agreed, whatever it was asked for', async () => {
+    const path = join(folder, 'silent.sock');
+    const held = new Set<Socket>();
+    const server = createServer((socket) => held.add(socket.on('error', () => undefined).resume()));
+    server.listen(path);
+    await once(server, 'listening');
+    const { files, connectPort, activity } = createSession(dialPath(path), 150);
+    const asked = [
+      files.read('/x'),
+      files.write('/x', Readable.from([Buffer.from('x')])),
+      files.list('/x'),
+      files.stat('/x'),
+      files.watch('/x', () => undefined),
+      connectPort(80),
+      activity(),
+    ];
+    for (const answer of asked) await assert.rejects(answer as Promise<unknown>, { code: 'timeout' });
+    server.close();
+    for (const socket of held) socket.destroy();
+  });
+
+  it('gives up an upload when the agent took it whole and never says so', async () => {
+    const { path, stop } = await lying(encodeJson({ ready: true }), false);
+    const { files } = createSession(dialPath(path), 150);
+    await assert.rejects(files.write('/x', Readable.from([Buffer.alloc(1000)])), { code: 'timeout' });
+    stop();
+  });
+
+  it('does not take a folder into memory whose names have no end', async () => {
+    const part = Array.from({ length: 40 }, () => ({
+      name: 'n'.repeat(4000),
+      kind: 'file',
+      sizeBytes: 0,
+      mode: 0,
+      modifiedMs: 0,
+    }));
+    const { session, stop } = await lying(
+      Buffer.concat(Array.from({ length: 200 }, () => encodeJson({ part }))),
+      false,
+    );
+    await assert.rejects(session.files.list('/'), /a list that is too long/);
+    stop();
+  });
+
+  it('puts frames together that come byte by byte, without copying what it has again and again', () => {
+    const payload = Buffer.alloc(256 * 1024, 'x');
+    const frame = encodeFrame(FRAME_TYPES.output, payload);
+    const read = createFrameReader();
+    const frames: Frame[] = [];
+    const started = process.cpuUsage();
+    for (let at = 0; at < frame.length; at += 1) frames.push(...read(frame.subarray(at, at + 1)));
+    const { user, system } = process.cpuUsage(started);
+    assert.equal(frames.length, 1);
+    assert.ok(frames[0]?.payload.equals(payload));
+    assert.ok(user + system < 2_000_000, `${user + system} us`);
+  });
 
   it('takes no terminal sequences out of an error message', async () => {
     const { session, stop } = await lying(encodeJson({ error: { code: 'ENOENT', message: '\u001b[2Jgone' } }));

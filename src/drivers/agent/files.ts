@@ -1,24 +1,26 @@
 /** File operations through the agent. Names and numbers that come back are bounded and typed. */
 import { Readable } from 'node:stream';
-import { AppError } from '#kernel/errors.ts';
+import type { AppError } from '#kernel/errors.ts';
 import type { FileChange, FileInfo, Files } from '../driver.ts';
 import { reportedError } from './exec.ts';
 import { agentFault } from './frames.ts';
-import { type Dial, openWire, type Wire } from './wire.ts';
+import { type Dial, openWire, silentError, type Wire } from './wire.ts';
 
-const SILENCE_MS = 60_000;
+export const SILENCE_MS = 60_000;
 const MOST_ENTRIES = 100_000;
+/** Of all names of a folder together. */
+const LONGEST_NAMES = 16 * 1024 * 1024;
 
-export function createFiles(dial: Dial): Files {
+export function createFiles(dial: Dial, silenceMs: number): Files {
   return {
-    read: (path) => readFile(dial, path),
-    write: (path, content, options) => writeFile(dial, path, content, options?.mode),
-    list: (path) => listFolder(dial, path),
-    stat: async (path) => fileInfo(await ask(dial, { op: 'stat', path })),
+    read: (path) => readFile(dial, path, silenceMs),
+    write: (path, content, options) => writeFile(dial, { path, mode: options?.mode }, content, silenceMs),
+    list: (path) => listFolder(dial, path, silenceMs),
+    stat: async (path) => fileInfo(await ask(dial, { op: 'stat', path }, { silenceMs })),
     remove: async (path, options) =>
-      void (await ask(dial, { op: 'remove', path, recursive: options?.recursive === true })),
-    makeDirectory: async (path) => void (await ask(dial, { op: 'mkdir', path })),
-    watch: (path, onChange) => watchFolder(dial, path, onChange),
+      void (await ask(dial, { op: 'remove', path, recursive: options?.recursive === true }, { silenceMs })),
+    makeDirectory: async (path) => void (await ask(dial, { op: 'mkdir', path }, { silenceMs })),
+    watch: (path, onChange) => watchFolder(dial, path, onChange, silenceMs),
   };
 }
 
@@ -34,10 +36,7 @@ export function ask(
       wire.close();
       act();
     };
-    const timer = setTimeout(
-      () => finish(() => reject(new AppError('timeout', "The sandbox's agent did not answer in time."))),
-      options.silenceMs ?? SILENCE_MS,
-    );
+    const timer = setTimeout(() => finish(() => reject(silentError())), options.silenceMs ?? SILENCE_MS);
     const wire: Wire = openWire(dial, request, {
       onEnd: (fault) => finish(() => reject(fault)),
       onJson: (message) => {
@@ -69,17 +68,21 @@ function fileInfo(value: unknown): FileInfo {
   };
 }
 
-async function listFolder(dial: Dial, path: string): Promise<FileInfo[]> {
+async function listFolder(dial: Dial, path: string, silenceMs: number): Promise<FileInfo[]> {
   const infos: FileInfo[] = [];
+  let names = 0;
   const onPart = (part: unknown): void => {
     if (!Array.isArray(part) || infos.length + part.length > MOST_ENTRIES) throw agentFault('a list that is too long');
-    infos.push(...part.map(fileInfo));
+    const more = part.map(fileInfo);
+    names += more.reduce((sum, { name }) => sum + name.length, 0);
+    if (names > LONGEST_NAMES) throw agentFault('a list that is too long');
+    infos.push(...more);
   };
-  await ask(dial, { op: 'list', path }, { onPart });
+  await ask(dial, { op: 'list', path }, { onPart, silenceMs });
   return infos;
 }
 
-function readFile(dial: Dial, path: string): Promise<Readable> {
+function readFile(dial: Dial, path: string, silenceMs: number): Promise<Readable> {
   return new Promise((resolve, reject) => {
     let opened = false;
     let ended = false;
@@ -119,14 +122,15 @@ function readFile(dial: Dial, path: string): Promise<Readable> {
         onEnd: fail,
       },
     );
+    wire.expect(silenceMs);
   });
 }
 
 function writeFile(
   dial: Dial,
-  path: string,
+  target: { path: string; mode: number | undefined },
   content: Readable,
-  mode: number | undefined,
+  silenceMs: number,
 ): Promise<{ sizeBytes: number }> {
   return new Promise((resolve, reject) => {
     const finish = (act: () => void): void => {
@@ -135,11 +139,11 @@ function writeFile(
     };
     const wire: Wire = openWire(
       dial,
-      { op: 'write', path, mode },
+      { op: 'write', ...target },
       {
         onEnd: (fault) => finish(() => reject(fault)),
         onJson: (message) => {
-          if (message.ready === true) void pump(content, wire, (error) => finish(() => reject(error)));
+          if (message.ready === true) void pump(content, { wire, silenceMs }, (error) => finish(() => reject(error)));
           else if ('error' in message) finish(() => reject(reportedError(message.error)));
           else if (typeof message.ok === 'object' && message.ok !== null) {
             const { sizeBytes } = message.ok as Record<string, unknown>;
@@ -150,20 +154,33 @@ function writeFile(
         },
       },
     );
+    wire.expect(silenceMs);
   });
 }
 
+type Sink = { wire: Wire; silenceMs: number };
+
 /** Sends a stream; when it breaks, the half file is given up with the connection. */
-async function pump(content: Readable, wire: Wire, onError: (error: unknown) => void): Promise<void> {
+async function pump(content: Readable, { wire, silenceMs }: Sink, onError: (error: unknown) => void): Promise<void> {
   try {
-    for await (const chunk of content) await new Promise<void>((done) => wire.input(chunk as Buffer, done));
+    for await (const chunk of content) {
+      wire.expect(silenceMs);
+      await new Promise<void>((done) => wire.input(chunk as Buffer, done));
+      wire.expectNothing();
+    }
     wire.input(Buffer.alloc(0), () => undefined);
+    wire.expect(silenceMs);
   } catch (error) {
     onError(error);
   }
 }
 
-function watchFolder(dial: Dial, path: string, onChange: (change: FileChange) => void): Promise<() => void> {
+function watchFolder(
+  dial: Dial,
+  path: string,
+  onChange: (change: FileChange) => void,
+  silenceMs: number,
+): Promise<() => void> {
   return new Promise((resolve, reject) => {
     const wire: Wire = openWire(
       dial,
@@ -177,6 +194,7 @@ function watchFolder(dial: Dial, path: string, onChange: (change: FileChange) =>
         },
       },
     );
+    wire.expect(silenceMs);
   });
 }
 

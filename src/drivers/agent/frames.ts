@@ -25,25 +25,41 @@ export function encodeFrame(type: number, payload: Buffer): Buffer {
 
 export const encodeJson = (value: unknown): Buffer => encodeFrame(FRAME_TYPES.json, Buffer.from(JSON.stringify(value)));
 
-/** Splits a byte stream into frames; keeps at most one frame and one read in memory. Throws an agent fault. */
+/**
+ * Splits a byte stream into frames; keeps at most one frame and one read in memory, and copies a byte once, however small the pieces in which an
+ * agent sends. Throws an agent fault.
+ */
 export function createFrameReader(): (chunk: Buffer) => Frame[] {
-  let rest: Buffer = Buffer.alloc(0);
+  let pieces: Buffer[] = [];
+  let gathered = 0;
+  let needed = HEADER_BYTES;
   return (chunk) => {
-    let bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    pieces.push(chunk);
+    gathered += chunk.length;
     const frames: Frame[] = [];
-    while (bytes.length >= HEADER_BYTES) {
-      const type = bytes.readUInt8(0);
-      const length = bytes.readUInt32BE(1);
-      if (type !== FRAME_TYPES.json && type !== FRAME_TYPES.output && type !== FRAME_TYPES.error)
-        throw agentFault('a frame of an unknown type');
-      if (length > LARGEST_FRAME_BYTES) throw agentFault('a frame that is too long');
-      if (bytes.length < HEADER_BYTES + length) break;
-      frames.push({ type, payload: bytes.subarray(HEADER_BYTES, HEADER_BYTES + length) });
-      bytes = bytes.subarray(HEADER_BYTES + length);
+    if (gathered < needed) return frames;
+    let bytes = pieces.length === 1 ? chunk : Buffer.concat(pieces);
+    for (;;) {
+      const length = bytes.length < HEADER_BYTES ? 0 : frameLength(bytes);
+      needed = HEADER_BYTES + length;
+      if (bytes.length < needed) break;
+      frames.push({ type: bytes.readUInt8(0), payload: bytes.subarray(HEADER_BYTES, needed) });
+      bytes = bytes.subarray(needed);
     }
-    rest = bytes;
+    pieces = bytes.length === 0 ? [] : [bytes];
+    gathered = bytes.length;
     return frames;
   };
+}
+
+/** The length of the frame that begins here, once its header is found to be one. */
+function frameLength(bytes: Buffer): number {
+  const type = bytes.readUInt8(0);
+  if (type !== FRAME_TYPES.json && type !== FRAME_TYPES.output && type !== FRAME_TYPES.error)
+    throw agentFault('a frame of an unknown type');
+  const length = bytes.readUInt32BE(1);
+  if (length > LARGEST_FRAME_BYTES) throw agentFault('a frame that is too long');
+  return length;
 }
 
 /** A JSON object out of a frame. Throws an agent fault. */

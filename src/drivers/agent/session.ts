@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream';
 import type { Session } from '../driver.ts';
 import { reportedError, startExec, startPython } from './exec.ts';
-import { ask, createFiles } from './files.ts';
+import { ask, createFiles, SILENCE_MS } from './files.ts';
 import { agentFault } from './frames.ts';
 import { type Dial, openWire, type Wire } from './wire.ts';
 
@@ -10,15 +10,18 @@ const PROTOCOL = 1;
 const LOADING_MS = 120_000;
 const CLAIM_MS = 3000;
 
-/** All that can be done inside a sandbox, over connections that `dial` makes to its agent. */
-export function createSession(dial: Dial): Session {
+/** All that can be done inside a sandbox, over connections that `dial` makes to its agent, which must not keep silent for longer than that. */
+export function createSession(dial: Dial, silenceMs: number = SILENCE_MS): Session {
   return {
     exec: (options) => startExec(dial, options),
     runPython: (options) => startPython(dial, options),
-    files: createFiles(dial),
-    connectPort: (port) => connectPort(dial, port),
+    files: createFiles(dial, silenceMs),
+    connectPort: (port) => connectPort(dial, port, silenceMs),
     activity: async () => {
-      const { running, idleMs } = ((await ask(dial, { op: 'activity' })) ?? {}) as Record<string, unknown>;
+      const { running, idleMs } = ((await ask(dial, { op: 'activity' }, { silenceMs })) ?? {}) as Record<
+        string,
+        unknown
+      >;
       if (typeof running !== 'number' || typeof idleMs !== 'number') throw agentFault('an activity that cannot be');
       return { runningExecs: running, idleMs };
     },
@@ -46,7 +49,7 @@ export async function shutDownAgent(dial: Dial, graceMs: number): Promise<void> 
   await ask(dial, { op: 'shutdown', graceMs });
 }
 
-function connectPort(dial: Dial, port: number): Promise<Duplex> {
+function connectPort(dial: Dial, port: number, silenceMs: number): Promise<Duplex> {
   return new Promise((resolve, reject) => {
     let ready = false;
     const stream = new Duplex({
@@ -75,5 +78,6 @@ function connectPort(dial: Dial, port: number): Promise<Duplex> {
         },
       },
     );
+    wire.expect(silenceMs);
   });
 }

@@ -24,6 +24,10 @@ export type Wire = {
   /** Sends input; calls back when more may be sent. */
   input(bytes: Buffer, done: () => void): void;
   resume(): void;
+  /** The agent is to say something within the time, or the connection ends with a fault: it must not hold up who waits for it. */
+  expect(answerMs: number): void;
+  /** Takes that back: it is our own turn. */
+  expectNothing(): void;
   /** Ends for good; no handler is called afterwards. */
   close(): void;
 };
@@ -41,11 +45,13 @@ export function openWire(dial: Dial, request: Record<string, unknown>, handlers:
   const socket = dial();
   const readFrames = createFrameReader();
   let over = false;
+  let silence: NodeJS.Timeout | undefined;
   let queued: Frame[] = [];
   let paused = false;
   const end = (fault: AppError): void => {
     if (over) return;
     over = true;
+    clearTimeout(silence);
     socket.destroy();
     handlers.onEnd(fault);
   };
@@ -68,6 +74,7 @@ export function openWire(dial: Dial, request: Record<string, unknown>, handlers:
   };
   socket.on('data', (chunk: Buffer) =>
     guarded(() => {
+      clearTimeout(silence);
       queued = queued.concat(readFrames(chunk));
       socket.pause();
       drain();
@@ -87,12 +94,20 @@ export function openWire(dial: Dial, request: Record<string, unknown>, handlers:
       paused = false;
       guarded(drain);
     },
+    expect: (answerMs) => {
+      clearTimeout(silence);
+      if (!over) silence = setTimeout(() => end(silentError()), answerMs);
+    },
+    expectNothing: () => clearTimeout(silence),
     close: () => {
       over = true;
+      clearTimeout(silence);
       socket.destroy();
     },
   };
 }
+
+export const silentError = (): AppError => new AppError('timeout', "The sandbox's agent did not answer in time.");
 
 const INPUT_CHUNK_BYTES = 128 * 1024;
 
