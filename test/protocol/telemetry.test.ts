@@ -45,8 +45,9 @@ const ASK =
 const inside = (args: string[], env: Record<string, string> = {}) =>
   plane.run(['sandbox', 'exec', sandbox, '--', 'python3', '-c', ASK, ...args], { token: engineer, env });
 
+// Of a size that none was made of before, so that it is not one that was made ahead.
 test('one trace leads from the command line through request, policy, commit and driver to what crosses from inside', async () => {
-  const made = await plane.json<{ id: string }>(['sandbox', 'create'], {
+  const made = await plane.json<{ id: string }>(['sandbox', 'create', '--memory', '300m'], {
     token: engineer,
     env: { TRACEPARENT: contextOf(TRACE) },
   });
@@ -128,7 +129,6 @@ test('no secret, token, body or query value is in the log, nor in what the colle
     },
   );
   await plane.run(['sandbox', 'exec', sandbox, '--', 'cat'], { token: engineer, input: secret('stdin') });
-  await named('d'.repeat(32), 'exec command');
 
   // The positive control: what was asked is there, by template.
   const log = readFileSync(join(plane.home, 'control.log'), 'utf8');

@@ -471,7 +471,7 @@ export type Operations = {
     params: undefined;
     query: undefined;
     body: { checkpoint?: string };
-    answer: { ok: boolean; size: number; root: string; findings: { seq?: number; what: string }[]; publicKey: string };
+    answer: { ok: boolean; size: number; root: string; findings: { seq?: number; what: string }[]; rows?: number; publicKey: string };
     start: undefined;
   };
   /** Prove that an entry is in the log */
