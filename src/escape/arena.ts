@@ -1,12 +1,14 @@
 /** Where attacks are tried: an attacker and its neighbour in sealed sandboxes, and containers without the wall as their controls. */
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { AppError } from '#kernel/errors.ts';
 import type { Handle } from '#src/drivers/driver.ts';
 import { type Attack, type Outcome, outcomeOf, programOf, type Trial } from './attack.ts';
 import { controlPrefix } from './left-on-host.ts';
 import { createPrivilegedContainers, type PrivilegedContainers } from './privileged-container.ts';
+import { differenceOf } from './runtime-differences.ts';
 import { NEIGHBOUR_PORT, NEIGHBOUR_SOCKET, openSealedWorld, type SealedWorld } from './sealed-world.ts';
-import { judge, type Result } from './verdict.ts';
+import { ENDED, judge, type Result } from './verdict.ts';
 
 const TIMEOUT_MS = 20_000;
 
@@ -15,6 +17,7 @@ export type Arena = {
   attacker: Handle;
   neighbour: Handle;
   unsealed: PrivilegedContainers;
+  runtime: string;
   /** Tries an attack on both sides. Throws when its script breaks. */
   attack(family: string, attack: Attack | Trial): Promise<Result>;
   /** Removes all; resolves with what is left, which must be nothing. */
@@ -33,6 +36,7 @@ export async function openArena(options: { runtime?: string } = {}): Promise<Are
       attacker,
       neighbour,
       unsealed,
+      runtime: options.runtime ?? 'runc',
       attack: (family, attack) => tryBoth(arena, family, attack),
       close: () => world.close(),
     };
@@ -48,30 +52,33 @@ async function tryBoth(arena: Arena, family: string, attack: Attack | Trial): Pr
   const inside = await (isTrial ? attack.inside(arena) : attackInside(arena, attack));
   const outside = await (isTrial ? attack.outside(arena) : attackOutside(arena, attack));
   const { name, attempts } = attack;
-  return { family, name, attempts, outside, inside, ...judge(attack, inside, outside) };
+  const difference = differenceOf(arena.runtime, name);
+  return { family, name, attempts, outside, inside, ...judge(attack, inside, outside, difference) };
 }
 
 /** In the shared sandbox, or in one of its own. That it or its neighbour no longer answers afterwards is a success of the attack. */
 async function attackInside(arena: Arena, attack: Attack): Promise<Outcome> {
   const { world, attacker, neighbour } = arena;
   if (attack.earlier !== undefined) await beSomeoneBefore(world, attack.earlier, attack.limits);
-  const handle = attack.limits === undefined ? attacker : await world.start(attack.name, attack.limits);
+  const isItsEnd = 'ends' in (differenceOf(arena.runtime, attack.name) ?? {});
+  const handle = attack.limits === undefined && !isItsEnd ? attacker : await world.start(attack.name, attack.limits);
   const { maxOutputBytes } = attack;
-  const ended = await world.python(handle, programOf(attack.script), {
-    timeoutMs: TIMEOUT_MS,
-    ...(maxOutputBytes === undefined ? {} : { maxOutputBytes }),
+  const limits = { timeoutMs: TIMEOUT_MS, ...(maxOutputBytes === undefined ? {} : { maxOutputBytes }) };
+  const ended = await world.python(handle, programOf(attack.script), limits).catch((error) => {
+    if (error instanceof AppError && error.code === 'unavailable') return undefined;
+    throw error;
   });
   const suffered =
-    (await isDead(world, handle, 'the sandbox')) ??
     (await isDead(world, neighbour, 'the neighbour')) ??
-    (maxOutputBytes !== undefined && (!ended.truncated || ended.stdout.length > maxOutputBytes)
+    (ended === undefined || (await isDead(world, handle, 'the sandbox')) !== undefined ? ENDED.why : undefined) ??
+    (maxOutputBytes !== undefined && ended !== undefined && (!ended.truncated || ended.stdout.length > maxOutputBytes)
       ? 'more output than allowed'
       : undefined);
   if (handle !== attacker) {
     const left = await world.destroy(handle);
     if (left.length > 0) return { outcome: 'succeeded', why: `left on the host: ${left.join(', ')}` };
   }
-  if (suffered !== undefined) return { outcome: 'succeeded', why: suffered };
+  if (suffered !== undefined || ended === undefined) return { ...ENDED, why: suffered ?? ENDED.why };
   return planted(world, attack) ?? outcomeOf(ended);
 }
 

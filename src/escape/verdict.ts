@@ -1,5 +1,6 @@
 /** What an attack came to, inside the wall and where nothing holds it back, and what that shows. */
 import type { Attack, Outcome } from './attack.ts';
+import type { Difference } from './runtime-differences.ts';
 
 /** `held` is claimed only of an attack that was stopped by the wall that should stop it, and that is seen to work outside. */
 export type Verdict = 'held' | 'BROKEN' | 'not shown';
@@ -28,12 +29,29 @@ type Judged = Pick<Attack, 'refusedBy' | 'mayLack'>;
 export const isLacking = ({ mayLack }: Judged, outside: Outcome): boolean =>
   mayLack !== undefined && outside.outcome === 'refused' && NOT_BUILT_IN.has(outside.why);
 
-export function judge(attack: Judged, inside: Outcome, outside: Outcome): Pick<Result, 'verdict' | 'reason'> {
+/** What an attack came to that took its own sandbox with it. */
+export const ENDED: Outcome = { outcome: 'succeeded', why: 'the sandbox no longer answers' };
+
+/** `difference`: what is known to be otherwise under the runtime that was attacked. */
+export function judge(
+  attack: Judged,
+  inside: Outcome,
+  outside: Outcome,
+  difference?: Difference,
+): Pick<Result, 'verdict' | 'reason'> {
   const notShown = (reason: string): Pick<Result, 'verdict' | 'reason'> => ({ verdict: 'not shown', reason });
-  if (inside.outcome === 'succeeded') return { verdict: 'BROKEN', reason: '' };
-  if (!attack.refusedBy.includes(inside.why))
-    return notShown(`stopped inside by ${inside.why}, which is not one of its walls (${attack.refusedBy.join(', ')})`);
+  if (inside.outcome === 'succeeded') {
+    if (difference !== undefined && 'reaches' in difference) return notShown(difference.reaches);
+    if (difference !== undefined && 'ends' in difference && inside.why === ENDED.why) return notShown(difference.ends);
+    return { verdict: 'BROKEN', reason: '' };
+  }
+  const others = difference !== undefined && 'refusedBy' in difference ? difference.refusedBy : [];
+  const walls = [...attack.refusedBy, ...others];
+  if (!walls.includes(inside.why))
+    return notShown(`stopped inside by ${inside.why}, which is not one of its walls (${walls.join(', ')})`);
   if (isLacking(attack, outside)) return notShown(`this machine lacks ${attack.mayLack} (${outside.why})`);
+  if (outside.outcome === 'refused' && difference !== undefined && 'unseen' in difference)
+    return notShown(difference.unseen);
   if (outside.outcome === 'refused') return notShown(`does not even work outside: ${outside.why}`);
   return { verdict: 'held', reason: '' };
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ENVIRONMENT_PATH, type StartOptions, type Template } from '../driver.ts';
 import { swapIsAccounted } from './cgroups.ts';
 import { diskThrottle } from './disk-throttle.ts';
+import { AGENT_ARGS, AGENT_TARGETS, gvisorFilter, gvisorFolders, gvisorMounts, hostThreads, RUNSC } from './gvisor.ts';
 import { RANGE_SIZE } from './id-ranges.ts';
 import { imageMounts } from './image-root.ts';
 import { etcFolders, SANDBOX_UID, usrFolders } from './root-skeleton.ts';
@@ -23,6 +24,8 @@ export type BundleOptions = {
   agentDir: string;
   cgroupsPath: string;
 };
+
+const isGvisor = (start: Template): boolean => start.runtime === RUNSC;
 
 type OciMount = { destination: string; type: string; source: string; options: string[] };
 
@@ -63,6 +66,7 @@ const READ_ONLY = ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger', 'mtrr', 'tty'];
 
 export function ociConfig(options: BundleOptions): Record<string, unknown> {
   const { start } = options;
+  const filter = seccompProfile(process.arch === 'arm64' ? 'arm64' : 'x64');
   return {
     ociVersion: '1.0.2',
     hostname: start.hostname,
@@ -83,7 +87,7 @@ export function ociConfig(options: BundleOptions): Record<string, unknown> {
       ],
       cgroupsPath: options.cgroupsPath,
       resources: { ...resourcesOf(start), ...diskThrottle(options.workspace) },
-      seccomp: seccompProfile(process.arch === 'arm64' ? 'arm64' : 'x64'),
+      seccomp: isGvisor(start) ? gvisorFilter(filter) : filter,
       maskedPaths: MASKED.map((name) => `/proc/${name}`),
       readonlyPaths: READ_ONLY.map((name) => `/proc/${name}`),
       rootfsPropagation: 'private',
@@ -105,7 +109,7 @@ function processOf(start: Named): Record<string, unknown> {
   return {
     terminal: false,
     user: { uid: SANDBOX_UID, gid: SANDBOX_UID, umask: 0o022 },
-    args: [python, '-I', '-S', '-B', '/fumehood/agent/__main__.py'],
+    args: [python, '-I', '-S', '-B', '/fumehood/agent/__main__.py', ...(isGvisor(start) ? AGENT_ARGS : [])],
     env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
     cwd: '/workspace',
     capabilities: { bounding: none, effective: none, inheritable: none, permitted: none, ambient: none },
@@ -150,7 +154,13 @@ function mountsOf(options: BundleOptions): OciMount[] {
     tmpfs('/dev/shm', scratch),
     tmpfs('/tmp', scratch),
     ...rootMounts(options).map(({ source, target }) => readOnly(source, target)),
-    { destination: '/workspace', type: 'bind', source: options.workspace, options: ['bind', 'rw', 'nosuid', 'nodev'] },
+    {
+      destination: '/workspace',
+      type: 'bind',
+      source: isGvisor(start) ? gvisorFolders(options.workspace).files : options.workspace,
+      options: ['bind', 'rw', 'nosuid', 'nodev'],
+    },
+    ...(isGvisor(start) ? gvisorMounts(options.workspace) : []),
     readOnly(options.agentDir, '/fumehood/agent', 'noexec'),
     ...(start.environmentDir === undefined ? [] : [readOnly(start.environmentDir, ENVIRONMENT_PATH)]),
     ...start.mounts.map((mount) => readOnly(mount.source, mount.target, 'noexec')),
@@ -169,13 +179,14 @@ function resourcesOf(start: Named): Record<string, unknown> {
   return {
     memory: { limit: start.memoryBytes, ...(swapIsAccounted() ? { swap: start.memoryBytes } : {}) },
     cpu: { quota: Math.round(start.cpus * period), period },
-    pids: { limit: start.pids },
+    pids: { limit: isGvisor(start) ? hostThreads(start.pids) : start.pids },
     devices: [{ allow: false, access: 'rwm' }],
   };
 }
 
 /** Mount points beyond the usual ones that a root must have. */
 export const extraTargets = (start: Template): string[] => [
+  ...(isGvisor(start) ? AGENT_TARGETS : []),
   ...(start.environmentDir === undefined || start.image !== undefined ? [] : [ENVIRONMENT_PATH]),
   ...start.mounts.map((mount) => mount.target),
 ];

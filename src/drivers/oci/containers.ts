@@ -5,8 +5,9 @@ import { claimAgent, greetAgent } from '../agent/session.ts';
 import { dialPath } from '../agent/wire.ts';
 import type { Handle, StartOptions, Status, Template } from '../driver.ts';
 import { configPath, extraTargets, ociConfig } from './bundle.ts';
-import { isFrozen, isInCgroup, limitSocketMemory, thaw } from './cgroups.ts';
+import { freeze, isFrozen, isInCgroup, limitSocketMemory, processesOfCgroup, thaw } from './cgroups.ts';
 import type { Claim } from './claims.ts';
+import { gvisorSocket, limitProgram, makeGvisorFolders, RUNSC, takeSocket } from './gvisor.ts';
 import { startTimeOf } from './inventory.ts';
 import type { Network } from './networks.ts';
 import type { Parts } from './parts.ts';
@@ -42,6 +43,7 @@ export async function makeContainer(parts: Parts, template: Template, tenant?: T
       parts.networks.assign(network.path, tenant.sandboxId);
       writeNames(own.etc, tenant.hostname);
     }
+    if (template.runtime === RUNSC) makeGvisorFolders(workspace.path, firstId);
     completeRoot(own, template, tenant?.hostname ?? NO_NAME);
     const config = ociConfig({
       start: { ...template, hostname: tenant?.hostname ?? NO_NAME, ownEnv: tenant?.ownEnv ?? {} },
@@ -61,7 +63,7 @@ export async function makeContainer(parts: Parts, template: Template, tenant?: T
     const container = containerOf(parts, claim);
     if (container === undefined) throw new Error('the runtime wrote no process id');
     const limited = parts.helper.ask('limit', { pid: container.pid, limits: USER_LIMITS });
-    await Promise.all([greetAgent(dialPath(own.socket)), limited]);
+    await Promise.all([openAgent(parts, template, container), limited]);
     tenant?.onPhase('agent');
     return container;
   } catch (error) {
@@ -89,6 +91,29 @@ export async function claimContainer(parts: Parts, container: Container, tenant:
   return { ...container, claim };
 }
 
+/** Waits until the agent answers; under gVisor its socket is made inside, and the sandbox's own kernel gets its limit. */
+async function openAgent(parts: Parts, template: Template, container: Container): Promise<void> {
+  const { slot } = container.claim;
+  if (template.runtime === RUNSC) {
+    const own = slotPaths(parts.paths, slot);
+    await takeSocket(own.workspace, () => processesOfCgroup(own.cgroup), parts.timeoutMs);
+    const python = template.image?.python ?? '/usr/bin/python3';
+    await parts.runtime.runAsRoot({ slot, python, program: limitProgram(template.pids), log: own.log });
+  }
+  await greetAgent(dialPath(container.socket));
+}
+
+/** Stands still as a whole; gVisor's own pause would stop only what is in its kernel. */
+export async function pauseContainer(parts: Parts, { claim }: Container): Promise<void> {
+  if (claim.runtime === RUNSC) await freeze(slotPaths(parts.paths, claim.slot).cgroup);
+  else await parts.runtime.pause(claim.runtime, claim.slot);
+}
+
+export async function resumeContainer(parts: Parts, { claim }: Container): Promise<void> {
+  if (claim.runtime === RUNSC) thaw(slotPaths(parts.paths, claim.slot).cgroup);
+  else await parts.runtime.resume(claim.runtime, claim.slot);
+}
+
 /** What a root has beyond the usual: places to mount on, or all of it when it is an image's. */
 function completeRoot(own: SlotPaths, template: Template, hostname: string): void {
   if (template.image === undefined) {
@@ -102,7 +127,8 @@ function completeRoot(own: SlotPaths, template: Template, hostname: string): voi
 
 /** A container as it was written down; undefined when it was not started. */
 export function containerOf(parts: Parts, claim: Claim): Container | undefined {
-  const { pidFile, socket } = slotPaths(parts.paths, claim.slot);
+  const { pidFile, workspace, ...own } = slotPaths(parts.paths, claim.slot);
+  const socket = claim.runtime === RUNSC ? gvisorSocket(workspace) : own.socket;
   if (!existsSync(pidFile)) return undefined;
   const pid = Number(readFileSync(pidFile, 'utf8').trim());
   return { claim, socket, pid, startTime: startTimeOf(pid) ?? '' };

@@ -62,7 +62,7 @@ export function remainsOf(paths: Paths, slot: string, claim: Claim | undefined):
   const add = (kind: LeftOver['kind'], what: readonly string[]): void =>
     void found.push(...what.map((one) => ({ kind, what: one })));
   const present = (list: string[]): string[] => list.filter((path) => existsSync(path));
-  add('container', present([own.container]));
+  add('container', present([own.container, own.gvisor]));
   add('cgroup', cgroupFolders(own.cgroup));
   add('listener', present([own.socket]));
   const mounts = new Set(mountPoints());
@@ -80,7 +80,7 @@ export function remainsOf(paths: Paths, slot: string, claim: Claim | undefined):
 
 /** All slots of which the home has anything: bundles, containers, workspaces, cgroups. */
 export function slotsOf(paths: Paths): string[] {
-  const folders = [paths.sandboxes, paths.runtimeRoot, paths.mounts].flatMap(namesIn);
+  const folders = [paths.sandboxes, paths.runtimeRoot, paths.gvisorRoot, paths.mounts].flatMap(namesIn);
   const images = namesIn(paths.images).map((name) => name.replace(/\.img$/, ''));
   return [...new Set([...folders, ...images, ...cgroupChildren(paths.cgroupParent)])];
 }

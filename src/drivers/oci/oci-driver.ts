@@ -14,7 +14,15 @@ import type {
   Vitals,
 } from '../driver.ts';
 import { readCgroup } from './cgroups.ts';
-import { containerIn, containerOf, handleOf, inspectContainer, makeContainer } from './containers.ts';
+import {
+  containerIn,
+  containerOf,
+  handleOf,
+  inspectContainer,
+  makeContainer,
+  pauseContainer,
+  resumeContainer,
+} from './containers.ts';
 import { assertRoot } from './image-root.ts';
 import { createMadeAhead, type MadeAhead } from './made-ahead.ts';
 import { createParts, type Parts } from './parts.ts';
@@ -27,7 +35,7 @@ export const ociDriver: DriverModule = { id: 'oci', create: createOciDriver };
 function createOciDriver(deps: DriverDeps): Driver {
   let listener: (connection: DoorConnection) => void = ({ socket }) => socket.destroy();
   const parts = createParts(deps, (connection) => listener(connection));
-  const { networks, workspaces, runtime } = parts;
+  const { networks, workspaces } = parts;
   const ahead = createMadeAhead(parts);
   const restock = createRestock([networks, workspaces, ahead], (message, error) =>
     deps.log('warn', message, { error }),
@@ -42,8 +50,8 @@ function createOciDriver(deps: DriverDeps): Driver {
     inspect: async (handle) => inspectContainer(parts, containerIn(handle)),
     stats: async (handle) => stats(parts, handle),
     session: async (handle) => createSession(dialPath(containerIn(handle).socket)),
-    pause: (handle) => runtime.pause(containerIn(handle).claim.runtime, containerIn(handle).claim.slot),
-    resume: (handle) => runtime.resume(containerIn(handle).claim.runtime, containerIn(handle).claim.slot),
+    pause: (handle) => pauseContainer(parts, containerIn(handle)),
+    resume: (handle) => resumeContainer(parts, containerIn(handle)),
     stop: (handle, options) => stop(parts, handle, options?.graceMs ?? 2000),
     destroy: async ({ sandboxId }) => {
       const slot = parts.claims.ofSandbox(sandboxId)?.slot;

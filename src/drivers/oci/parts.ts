@@ -28,6 +28,8 @@ export type Parts = {
   networks: Networks;
   workspaces: Workspaces;
   runtime: Runtime;
+  /** How long a part of a start may take. */
+  timeoutMs: number;
   /** Host folder with the agent's code. */
   agentCode: () => Promise<string>;
   probe: () => Promise<Probe>;
@@ -52,7 +54,8 @@ export function createParts(deps: DriverDeps, serve: (connection: DoorConnection
     claims: createClaims(paths),
     networks: createNetworks({ folder: paths.networks, helper, serve }),
     workspaces: createWorkspaces({ paths, helper, ranges }),
-    runtime: createRuntime({ helper, root: paths.runtimeRoot, timeoutMs }),
+    timeoutMs,
+    runtime: createRuntime({ helper, paths, timeoutMs }),
     agentCode: createAgentCode({ pythonDir: deps.pythonDir, python: PYTHON, folder: paths.code, helper }),
     probe: freshProbe(() => probeHost(paths)),
   };
@@ -61,7 +64,7 @@ export function createParts(deps: DriverDeps, serve: (connection: DoorConnection
 function makeFolders(paths: Paths): void {
   mkdirSync('/run/fumehood', { recursive: true, mode: 0o711 });
   mkdirSync(paths.runDir, { recursive: true, mode: 0o711 });
-  for (const folder of [paths.runtimeRoot, paths.networks, paths.sockets, paths.mounts])
+  for (const folder of [paths.runtimeRoot, paths.gvisorRoot, paths.networks, paths.sockets, paths.mounts])
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   mkdirSync(paths.sandboxes, { recursive: true, mode: 0o711 });
   mkdirSync(paths.images, { recursive: true, mode: 0o700 });

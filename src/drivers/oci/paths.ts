@@ -8,6 +8,8 @@ export type Paths = {
   /** `/run/fumehood/<home>`: 0711, so that a sandbox's root can be entered by its ids and nothing be listed. */
   runDir: string;
   runtimeRoot: string;
+  /** gVisor's runsc takes the beginning of an id for the whole, so each of its containers has books of its own, below this folder. */
+  gvisorRoot: string;
   networks: string;
   sockets: string;
   sandboxes: string;
@@ -28,6 +30,7 @@ export function pathsOf(stateDir: string): Paths {
     homeId,
     runDir,
     runtimeRoot: join(runDir, 'runtime'),
+    gvisorRoot: join(runDir, 'runsc'),
     networks: join(runDir, 'net'),
     sockets: join(runDir, 'agent'),
     sandboxes: join(runDir, 'sb'),
@@ -46,6 +49,8 @@ export function pathsOf(stateDir: string): Paths {
 export type SlotPaths = {
   /** The runtime's record of the container. */
   container: string;
+  /** The same of gVisor's runsc. */
+  gvisor: string;
   bundle: string;
   rootfs: string;
   etc: string;
@@ -63,6 +68,7 @@ export function slotPaths(paths: Paths, slot: string): SlotPaths {
   const bundle = join(paths.sandboxes, slot);
   return {
     container: join(paths.runtimeRoot, slot),
+    gvisor: join(paths.gvisorRoot, slot),
     bundle,
     rootfs: join(bundle, 'rootfs'),
     etc: join(bundle, 'etc'),

@@ -1,5 +1,4 @@
 /** What this host can enforce, and the command that mends what it cannot. */
-import { type ExecFileException, execFile } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
 import { release } from 'node:os';
 import { formatBytes } from '#kernel/quantities.ts';
@@ -7,11 +6,11 @@ import type { Capability, Check, Probe } from '../driver.ts';
 import { cgroupControllers, cgroupVersion, socketMemoryIs, swapIsBounded } from './cgroups.ts';
 import { diskIsThrottled } from './disk-throttle.ts';
 import type { Paths } from './paths.ts';
+import { runtimeCheck } from './runtime-check.ts';
 import { sandboxesWithInotify } from './user-limits.ts';
 
 type Finding = Omit<Check, 'consequence' | 'fix'> & Partial<Pick<Check, 'consequence' | 'fix'>>;
 
-const VERSION_MS = 5000;
 const ENOUGH_SANDBOXES = 100;
 const LEAST_DISK_BYTES = 2 * 1024 ** 3;
 
@@ -189,49 +188,6 @@ function cgroupChecks(): Finding[] {
       required: true,
     },
   ];
-}
-
-function runtimeCheck(name: 'runc' | 'crun' | 'runsc'): Promise<{ name: string; works: boolean; check: Finding }> {
-  const title = `OCI runtime: ${name}`;
-  const missing = {
-    id: name,
-    title,
-    required: false,
-    consequence: `--runtime ${name} is refused.`,
-    fix: `apt-get install -y ${name}`,
-  };
-  return new Promise((resolve) => {
-    execFile(name, ['--version'], { timeout: VERSION_MS, killSignal: 'SIGKILL' }, (error, stdout) => {
-      const version = stdout.split('\n')[0]?.trim() ?? '';
-      const reason = error === null ? refusalOf(name) : failureOf(error);
-      const works = reason === undefined;
-      resolve({
-        name,
-        works,
-        check: {
-          ...missing,
-          state: works ? 'ok' : 'missing',
-          found: works ? version : version === '' ? reason : `${version}: ${reason}`,
-          fix: error === null ? '' : missing.fix,
-        },
-      });
-    });
-  });
-}
-
-/** Why a runtime does not even tell its version. */
-function failureOf(error: ExecFileException): string {
-  if (error.code === 'ENOENT') return 'not installed';
-  if (error.killed === true) return `does not answer within ${VERSION_MS / 1000} s`;
-  return `fails (${error.code ?? error.signal ?? error.message})`;
-}
-
-/** Why an installed runtime cannot be used here. */
-function refusalOf(name: string): string | undefined {
-  if (name === 'crun' && cgroupVersion() === 1 && existsSync('/sys/fs/cgroup/unified'))
-    return "crun does not support this host's hybrid control groups";
-  if (name === 'runsc') return 'this driver does not start gVisor yet';
-  return undefined;
 }
 
 function diskChecks(paths: Pick<Paths, 'images'>): Finding[] {

@@ -49,13 +49,17 @@ export async function endContainer(parts: Parts, slot: string, claim: Claim | un
   await attempt('processes', () => killAll(() => processesOfCgroup(own.cgroup)));
   if (claim !== undefined) await attempt('processes', () => killAll(() => processesOfRange(claim.firstId)));
   // What a broken runtime keeps of a container that has no processes any more.
-  await attempt('container', () => rmSync(own.container, { recursive: true, force: true }));
+  for (const books of [own.container, own.gvisor])
+    await attempt('container', () => rmSync(books, { recursive: true, force: true }));
   await attempt('cgroup', () => removeCgroup(own.cgroup));
 }
 
 /** A call of the runtime about this slot that nobody waits for any more: its helper was killed, or the control plane was. */
 export const endRuntimeCalls = (parts: Parts, slot: string): Promise<void> =>
-  killAll(() => processesWithWords([parts.paths.runtimeRoot, slot]));
+  killAll(() => [
+    ...processesWithWords([parts.paths.runtimeRoot, slot]),
+    ...processesWithWords([slotPaths(parts.paths, slot).gvisor]),
+  ]);
 
 function freeRange(parts: Parts, slot: string, claim: Claim | undefined): void {
   const owner = `${parts.paths.homeId} ${slot}`;

@@ -1,8 +1,10 @@
 /** Calls of the OCI runtime's command line. */
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { AppError } from '#kernel/errors.ts';
+import { RUNSC, RUNSC_FLAGS } from './gvisor.ts';
 import type { Helper } from './helper-client.ts';
+import { type Paths, slotPaths } from './paths.ts';
+import { programPath } from './program-path.ts';
 
 export type Runtime = {
   run(options: {
@@ -17,12 +19,12 @@ export type Runtime = {
   resume(runtime: string, slot: string): Promise<void>;
   /** Kills what runs and removes the container; nothing there is fine too. */
   remove(runtime: string, slot: string): Promise<void>;
-  /** The host pid of the sandbox's first process. */
-  pidOf(pidFile: string): number;
+  /** Runs a Python program as the root of a sandbox's own kernel (`runsc` alone has one). */
+  runAsRoot(options: { slot: string; python: string; program: string; log: string }): Promise<void>;
 };
 
-export function createRuntime(deps: { helper: Helper; root: string; timeoutMs: number }): Runtime {
-  const { timeoutMs } = deps;
+export function createRuntime(deps: { helper: Helper; paths: Paths; timeoutMs: number }): Runtime {
+  const { paths, timeoutMs } = deps;
   const call = async (
     argv: string[],
     options: { socket?: string; log?: string } = {},
@@ -32,26 +34,21 @@ export function createRuntime(deps: { helper: Helper; root: string; timeoutMs: n
     if (done.timedOut) throw tooSlow(argv[0] ?? '', timeoutMs);
     return done;
   };
+  const command = (runtime: string, slot: string): string[] =>
+    runtime === RUNSC
+      ? [programPath(RUNSC) ?? RUNSC, '--root', slotPaths(paths, slot).gvisor, ...RUNSC_FLAGS]
+      : [runtime, '--root', paths.runtimeRoot];
   const simple = async (runtime: string, verb: string, slot: string): Promise<void> => {
-    const { exitCode } = await call([runtime, '--root', deps.root, verb, slot]);
+    const { exitCode } = await call([...command(runtime, slot), verb, slot]);
     if (exitCode !== 0) throw new AppError('unavailable', `${runtime} ${verb} failed for ${slot}.`);
   };
   return {
     run: async ({ runtime, slot, bundle, socket, pidFile, log }) => {
-      const common = [runtime, '--root', deps.root, '--log', log];
-      const argv = [
-        ...common,
-        'run',
-        '--detach',
-        '--preserve-fds',
-        '1',
-        '--pid-file',
-        pidFile,
-        '--bundle',
-        bundle,
-        slot,
-      ];
-      const done = await call(argv, { socket, log });
+      // gVisor cannot pass a listening socket on.
+      const inherits = runtime !== RUNSC;
+      const words = ['--log', log, 'run', '--detach', ...(inherits ? ['--preserve-fds', '1'] : [])];
+      const argv = [...command(runtime, slot), ...words, '--pid-file', pidFile, '--bundle', bundle, slot];
+      const done = await call(argv, { log, ...(inherits ? { socket } : {}) });
       if (done.exitCode === 0) return;
       throw new AppError('unavailable', `${runtime} could not start the sandbox: ${lastReason(done.log)}`, {
         details: { hint: 'Run "fumehood doctor" to see what this host can enforce.' },
@@ -60,10 +57,16 @@ export function createRuntime(deps: { helper: Helper; root: string; timeoutMs: n
     pause: (runtime, slot) => simple(runtime, 'pause', slot),
     resume: (runtime, slot) => simple(runtime, 'resume', slot),
     remove: async (runtime, slot) => {
-      if (!existsSync(join(deps.root, slot))) return;
-      await call([runtime, '--root', deps.root, 'delete', '--force', slot]);
+      const { container, gvisor } = slotPaths(paths, slot);
+      if (existsSync(runtime === RUNSC ? gvisor : container))
+        await call([...command(runtime, slot), 'delete', '--force', slot]);
     },
-    pidOf: (pidFile) => Number(readFileSync(pidFile, 'utf8').trim()),
+    runAsRoot: async ({ slot, python, program, log }) => {
+      const words = ['--log', log, 'exec', '--user', '0:0', '--cwd', '/', slot, python, '-I', '-S', '-B', '-c'];
+      const done = await call([...command(RUNSC, slot), ...words, program], { log });
+      if (done.exitCode === 0) return;
+      throw new AppError('unavailable', `The sandbox's own limits could not be set: ${lastReason(done.log)}`);
+    },
   };
 }
 

@@ -74,8 +74,6 @@ succeeded()`,
 own = os.readlink("/proc/self/ns/pid")
 for name in os.listdir("/proc"):
     if name.isdigit():
-        with open(f"/proc/{name}/status") as status:
-            spaces = [line for line in status if line.startswith("NSpid:")][0].split()[1:]
         try:
             if os.readlink(f"/proc/{name}/ns/pid") != own:
                 succeeded(name)
