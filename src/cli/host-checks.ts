@@ -1,9 +1,10 @@
 /** What the control plane itself needs of the host, besides what the driver checks. */
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { delimiter, dirname, join } from 'node:path';
 import type { Check } from '#src/drivers/driver.ts';
+import { deadHomes } from './dead-homes.ts';
 import { readControl, readText } from './home.ts';
 
 type Looked = { home: string; env: NodeJS.ProcessEnv };
@@ -22,6 +23,8 @@ export async function hostChecks({ home, env }: Looked): Promise<Check[]> {
       'fumehood policy check FILE',
     ),
     homeCheck(home),
+    keysCheck(home),
+    deadHomesCheck(home),
     clockCheck(),
     await portCheck(home, env),
   ];
@@ -99,6 +102,45 @@ function homeCheck(home: string): Check {
     found,
     consequence: 'Other users of this system can look into it.',
     fix: `chmod 700 '${home}'`,
+  });
+}
+
+/** Keys that others of this system may read. */
+export function keyFilesOpenToOthers(home: string): string[] {
+  const folder = join(home, 'keys');
+  const files = existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
+  return [...files, join(home, 'operator.token')].filter(
+    (file) => existsSync(file) && (statSync(file).mode & 0o077) !== 0,
+  );
+}
+
+function keysCheck(home: string): Check {
+  const folder = join(home, 'keys');
+  const made = { id: 'keys', title: 'Keys' };
+  if (!existsSync(folder)) return check({ ...made, found: 'none yet' });
+  const open = keyFilesOpenToOthers(home);
+  if ((statSync(folder).mode & 0o077) !== 0) open.unshift(folder);
+  if (open.length === 0) return check({ ...made, found: folder });
+  return check({
+    ...made,
+    state: 'missing',
+    found: `${open.join(', ')} can be read by others`,
+    consequence: 'The control plane refuses to start with them: whoever has them can read every object and secret.',
+    fix: `chmod go= ${open.map((one) => `'${one}'`).join(' ')}`,
+    required: true,
+  });
+}
+
+function deadHomesCheck(home: string): Check {
+  const dead = deadHomes().filter(({ stateDir }) => stateDir !== join(home, 'driver'));
+  const made = { id: 'dead-homes', title: 'Removed homes' };
+  if (dead.length === 0) return check({ ...made, found: 'nothing is left of any' });
+  return check({
+    ...made,
+    state: 'degraded',
+    found: `${dead.length} left something`,
+    consequence: 'Mounts, processes and ranges of ids of homes that are gone may still be held.',
+    fix: 'fumehood doctor --fix',
   });
 }
 

@@ -29,6 +29,11 @@ export const NOUNS: readonly Noun[] = [
     load: async () => (await import('./commands/doctor.ts')).doctor,
   },
   {
+    name: 'setup',
+    summary: 'Install what sandboxes are run with',
+    load: async () => (await import('./commands/setup.ts')).setup,
+  },
+  {
     name: 'open',
     summary: 'Open JupyterLab in a sandbox in the browser',
     load: async () => (await import('./commands/open.ts')).open,

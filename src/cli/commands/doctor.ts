@@ -2,8 +2,7 @@ import { join } from 'node:path';
 import { AppError } from '#kernel/errors.ts';
 import type { Check, Driver } from '#src/drivers/driver.ts';
 import type { Command, Context } from '../command.ts';
-
-const SYMBOLS: Record<Check['state'], string> = { ok: '✓', missing: '✗', degraded: '!', unknown: '?' };
+import { stateOf } from '../human-value.ts';
 
 /** `fumehood doctor`. */
 export const doctor: readonly Command[] = [
@@ -14,6 +13,12 @@ export const doctor: readonly Command[] = [
     details:
       'Needs no control plane. Ends with 0 when sandboxes can run here, else with 1; with --escape, when no attack got through.',
     flags: [
+      { name: 'fix', help: 'mend what can be mended safely, asking before each step' },
+      {
+        name: 'bundle',
+        value: 'FILE',
+        help: 'write an archive (tar.gz) for a bug report: no secret, key, token or body',
+      },
       {
         name: 'escape',
         help: 'attack sandboxes of a home of its own in every known way, and write a signed scorecard',
@@ -24,17 +29,44 @@ export const doctor: readonly Command[] = [
     ],
     run: async (context) => {
       if (context.on('escape')) return (await import('../escape-scorecard.ts')).runEscapeSuite(context);
-      const driver = await openDriver(context);
-      const probe = await driver.probe();
-      const { hostChecks } = await import('../host-checks.ts');
-      const checks = [...probe.checks, ...(await hostChecks(context))];
-      const usable = probe.usable && checks.every((check) => !check.required || check.state === 'ok');
-      const { capabilities, runtimes } = probe;
-      context.out.text(render(checks, usable), { usable, driver: driver.id, capabilities, runtimes, checks });
+      const first = await look(context);
+      const mended = context.on('fix') ? await fix(context, first.checks) : [];
+      const { checks, usable, ...found } = mended.length > 0 ? await look(context) : first;
+      const told = mended.map((one) => `mended: ${one}\n`).join('');
+      context.out.text(told + render(checks, usable, context.out.plain || context.out.terminal.unicode), {
+        usable,
+        ...found,
+        checks,
+        mended,
+      });
+      const file = context.text('bundle');
+      if (file !== undefined) await bundle(context, file, checks);
       return usable ? 0 : 1;
     },
   },
 ];
+
+async function look(context: Context) {
+  const driver = await openDriver(context);
+  const { usable: able, checks: ofDriver, capabilities, runtimes } = await driver.probe();
+  const { hostChecks } = await import('../host-checks.ts');
+  const checks = [...ofDriver, ...(await hostChecks(context))];
+  const usable = able && checks.every((check) => !check.required || check.state === 'ok');
+  return { usable, driver: driver.id, capabilities, runtimes, checks };
+}
+
+async function fix(context: Context, checks: readonly Check[]): Promise<string[]> {
+  const { mend, mendsFor } = await import('../mends.ts');
+  const mends = mendsFor(checks, context);
+  if (mends.length === 0) context.out.note('nothing is to be mended that could be mended safely from here');
+  return mend(mends, context);
+}
+
+async function bundle(context: Context, file: string, checks: readonly Check[]): Promise<void> {
+  const { writeBundle } = await import('../write-bundle.ts');
+  const names = await writeBundle(context, file, checks);
+  context.out.note(`${file}: ${names.join(', ')}; look through it before you send it`);
+}
 
 async function openDriver(context: Context): Promise<Driver> {
   const [{ DRIVERS }, { loadConfig }] = await Promise.all([
@@ -56,10 +88,10 @@ async function openDriver(context: Context): Promise<Driver> {
   });
 }
 
-function render(checks: readonly Check[], usable: boolean): string {
+function render(checks: readonly Check[], usable: boolean, unicode: boolean): string {
   const width = Math.max(...checks.map((check) => check.title.length));
   const lines = checks.map((check) => {
-    const head = `${SYMBOLS[check.state]} ${check.state.padEnd(8)}  ${check.title.padEnd(width)}  ${check.found}\n`;
+    const head = `${stateOf(check.state, unicode).text.padEnd(10)}  ${check.title.padEnd(width)}  ${check.found}\n`;
     const consequence = check.consequence === '' ? '' : `    so: ${check.consequence}\n`;
     return head + consequence + (check.fix === '' ? '' : `    mend: ${check.fix}\n`);
   });

@@ -1,12 +1,13 @@
 /** What the driver is made of, wired once. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { DoorConnection, DriverDeps, Probe } from '../driver.ts';
 import { createAgentCode } from './agent-code.ts';
 import { type Claims, createClaims } from './claims.ts';
 import { createHelper, type Helper } from './helper-client.ts';
 import { createIdRanges, type IdRanges } from './id-ranges.ts';
 import { createNetworks, type Networks } from './networks.ts';
-import { type Paths, pathsOf } from './paths.ts';
+import { HOMES, type Paths, pathsOf } from './paths.ts';
 import { probeHost } from './probe.ts';
 import { createRuntime, type Runtime } from './runtime.ts';
 import { createWorkspaces, type Workspaces } from './workspaces.ts';
@@ -68,6 +69,9 @@ function makeFolders(paths: Paths): void {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   mkdirSync(paths.sandboxes, { recursive: true, mode: 0o711 });
   mkdirSync(paths.images, { recursive: true, mode: 0o700 });
+  // Tells "doctor" whose these are, so that what a removed home left can be found and removed.
+  mkdirSync(HOMES, { recursive: true, mode: 0o700 });
+  writeFileSync(join(HOMES, paths.homeId), dirname(paths.images), { mode: 0o600 });
 }
 
 /** Looks again once what was found has become old; a host that was usable is taken to be so until that look has ended. */

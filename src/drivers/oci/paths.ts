@@ -23,6 +23,9 @@ export type Paths = {
   cgroupParent: string;
 };
 
+/** One file a home of this host, named by its id: where its driver keeps its state. */
+export const HOMES = '/run/fumehood/homes';
+
 export function pathsOf(stateDir: string): Paths {
   const homeId = createHash('sha256').update(stateDir).digest('hex').slice(0, 12);
   const runDir = `/run/fumehood/${homeId}`;
