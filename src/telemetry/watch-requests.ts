@@ -67,8 +67,10 @@ function startSpan(
   { door, request, requestId, sandboxId }: RequestArrival,
   method: string,
 ) {
-  const given = parseTraceparent(request.headers.traceparent);
   const origin = sandboxId === undefined ? undefined : traceOf(sandboxId);
+  const header = parseTraceparent(request.headers.traceparent);
+  // What runs in a sandbox does not choose whether it is seen.
+  const given = header === undefined || origin === undefined ? header : { ...header, sampled: origin.sampled };
   return tracer.span(`${method} ${door}`, {
     kind: 'server',
     // A client inside that has a trace of its own keeps it and is linked to the sandbox's; any other goes on in the sandbox's.

@@ -161,34 +161,55 @@ test('no secret, token, body or query value is in the log, nor in what the colle
     ]);
 });
 
+/** Asks until the answer has this status. */
+async function readiness(status: number): Promise<Record<string, unknown>> {
+  const { url } = await plane.json<{ url: string }>(['status']);
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    const answer = await fetch(`${url}/readyz`);
+    const body = (await answer.json()) as Record<string, unknown>;
+    if (answer.status === status) return body;
+    assert.ok(Date.now() < deadline, JSON.stringify(body));
+    await sleep(100);
+  }
+}
+
 test('readiness fails when the log could not be signed, says which check and no more, and comes back', async () => {
   const { url } = await plane.json<{ url: string }>(['status']);
-  const ask = async () => {
-    const answer = await fetch(`${url}/readyz`);
-    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
-  };
-  const untilStatus = async (status: number): Promise<Record<string, unknown>> => {
-    const deadline = Date.now() + 30_000;
-    for (;;) {
-      const answer = await ask();
-      if (answer.status === status) return answer.body;
-      assert.ok(Date.now() < deadline, JSON.stringify(answer));
-      await sleep(100);
-    }
-  };
-  assert.deepEqual(await untilStatus(200), {
+  assert.deepEqual(await readiness(200), {
     status: 'ready',
     checks: { store: 'ok', 'log-key': 'ok', driver: 'ok', helper: 'ok' },
   });
   const key = join(plane.home, 'keys', 'audit-log.pem');
   await rename(key, `${key}.away`);
-  assert.deepEqual(await untilStatus(503), {
+  assert.deepEqual(await readiness(503), {
     status: 'not ready',
     checks: { store: 'ok', 'log-key': 'failed', driver: 'ok', helper: 'ok' },
   });
   assert.equal((await fetch(`${url}/healthz`)).status, 200, 'the process lives all the same');
   await rename(`${key}.away`, key);
-  await untilStatus(200);
+  await readiness(200);
+});
+
+test('readiness fails while the helper of the driver hangs, and comes back', async () => {
+  const pid = await plane.pid();
+  const [helper] = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .trim()
+    .split(' ')
+    .map(Number)
+    .filter((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('fumehood_helper'));
+  assert.ok(helper !== undefined && helper > 1);
+  process.kill(helper, 'SIGSTOP');
+  try {
+    assert.equal(((await readiness(503)).checks as Record<string, string>).helper, 'failed');
+  } finally {
+    try {
+      process.kill(helper, 'SIGCONT');
+    } catch {
+      // It was given up and another one started.
+    }
+  }
+  await readiness(200);
 });
 
 test('metrics are for those whom policy lets read them, by a token that can do nothing else', async () => {

@@ -15,6 +15,7 @@ ANSWERS = {
     models.SandboxInfo: ("get", "/api/v1/sandboxes/{id}"),
     models.SandboxStats: ("get", "/api/v1/sandboxes/{id}/stats"),
     models.SandboxEvent: ("get", "/api/v1/sandboxes/{id}/logs"),
+    models.OpenPort: ("post", "/api/v1/sandboxes/{id}/open"),
     models.Removed: ("delete", "/api/v1/sandboxes/{id}"),
     models.FileInfo: ("get", "/api/v1/sandboxes/{id}/files"),
     models.Environment: ("get", "/api/v1/environments/{name}"),

@@ -117,6 +117,14 @@ def test_files_go_in_and_out_byte_by_byte(sandbox, tmp_path):
         sandbox.files.read("folder/data.bin")
 
 
+def test_a_port_is_opened_for_one_visit(sandbox):
+    server = sandbox.commands.run(["python3", "-m", "http.server", "8123"], background=True)
+    opened = sandbox.open(8123)
+    assert (opened.id, opened.port) == (sandbox.id, 8123)
+    assert opened.url.startswith("http") and opened.url not in repr(opened)
+    server.close()
+
+
 def test_what_it_uses_and_what_happened_is_told(sandbox):
     stats = sandbox.stats()
     assert stats.memory_bytes > 0 and stats.disk_limit_bytes > stats.disk_bytes

@@ -77,6 +77,17 @@ class SandboxEvent:
 
 
 @dataclass(frozen=True)
+class OpenPort:
+    id: str
+    name: str
+    port: int
+    #: For one visit, within a short time; whoever has it is let in.
+    url: str = field(repr=False)
+    url_expires_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
 class LeftOver:
     kind: str
     what: str

@@ -9,7 +9,7 @@ from typing import Any
 
 from .._connection import find_connection
 from .._decode import decode
-from ..models import CommandResult, Removed, SandboxEvent, SandboxInfo, SandboxStats
+from ..models import CommandResult, OpenPort, Removed, SandboxEvent, SandboxInfo, SandboxStats
 from .command import AsyncCommands, Write
 from .files import AsyncFiles
 from .transport import AsyncTransport, path_of
@@ -147,6 +147,10 @@ class AsyncSandbox:
             cwd=cwd,
             check=check,
         )
+
+    async def open(self, port: int | None = None) -> OpenPort:
+        """An address for the browser: JupyterLab, or what listens on a port of the sandbox."""
+        return decode(OpenPort, await self._transport.send("POST", self._path("open"), body={"port": port}))
 
     async def keepalive(self) -> None:
         """Counts as work now."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from .._connection import find_connection
 from .._decode import decode
-from ..models import CommandResult, Removed, SandboxEvent, SandboxInfo, SandboxStats
+from ..models import CommandResult, OpenPort, Removed, SandboxEvent, SandboxInfo, SandboxStats
 from .command import Commands, Write
 from .files import Files
 from .transport import Transport, path_of
@@ -148,6 +148,10 @@ class Sandbox:
             cwd=cwd,
             check=check,
         )
+
+    def open(self, port: int | None = None) -> OpenPort:
+        """An address for the browser: JupyterLab, or what listens on a port of the sandbox."""
+        return decode(OpenPort, self._transport.send("POST", self._path("open"), body={"port": port}))
 
     def keepalive(self) -> None:
         """Counts as work now."""
