@@ -1,7 +1,9 @@
 /** The one way out, attacked from inside a sealed sandbox: everything below is granted by the sandbox's spec, and refused for what it is. */
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:net';
+import { Duplex } from 'node:stream';
 import { after, before, test } from 'node:test';
+import { connect as connectTls } from 'node:tls';
 import { randomIds } from '#kernel/ids.ts';
 import { createLog } from '#kernel/log.ts';
 import type { Handle } from '#src/drivers/driver.ts';
@@ -24,12 +26,17 @@ let outside: Server;
 let outsidePort: number;
 let hostPort: string;
 let served = true;
+/** What reached the host outside. */
+const heard: Buffer[] = [];
 
 before(async () => {
   world = await openSealedWorld({ doors: { egress: 3128 } });
   gateway = await openTestGateway();
   hostPort = world.env.HOST_PORT ?? '';
-  outside = createServer((socket) => socket.on('error', () => undefined).end('here\n'));
+  outside = createServer((socket) => {
+    socket.on('error', () => undefined).on('data', (bytes: Buffer) => heard.push(bytes));
+    socket.write('here\n');
+  });
   await new Promise<void>((resolve) => outside.listen(0, '127.0.0.1', resolve));
   const address = outside.address();
   outsidePort = typeof address === 'object' && address !== null ? address.port : 0;
@@ -77,6 +84,14 @@ function resolver(): (host: string) => Promise<string[]> {
     asked += 1;
     return asked % 2 === 1 ? ['127.0.0.1'] : ['203.0.114.9'];
   };
+}
+
+/** The first bytes of a TLS client that wants this host. */
+function clientHello(servername: string): Promise<string> {
+  return new Promise((resolve) => {
+    const wire = new Duplex({ read: () => undefined, write: (bytes: Buffer) => resolve(bytes.toString('latin1')) });
+    connectTls({ socket: wire, ...(servername === '' ? {} : { servername }) }).on('error', () => undefined);
+  });
 }
 
 const CONNECT = `
@@ -166,6 +181,74 @@ test('names with NUL, encoded, foreign or user parts are not taken for the grant
   ])
     await refuses(`${host}${at}`, '403', '400', '422', 'no answer');
   await reachesWhatIsGranted();
+});
+
+/** Sends bytes to the proxy from the sandbox and says what came back, and what the outside heard meanwhile. */
+async function send(request: string): Promise<{ answer: string; heard: string }> {
+  heard.length = 0;
+  const script = `
+with socket.create_connection(("127.0.0.1", 3128), 5) as sock:
+    sock.settimeout(2)
+    sock.sendall(bytes.fromhex(os.environ["REQUEST"]))
+    answer = b""
+    try:
+        while more := sock.recv(4096):
+            answer += more
+    except TimeoutError:
+        pass
+    succeeded(answer.decode("latin-1"))`;
+  const env = { REQUEST: Buffer.from(request, 'latin1').toString('hex') };
+  const ended = await world.python(handle, `os.environ.update(${JSON.stringify(env)})\n${programOf(script)}`);
+  return { answer: outcomeOf(ended).why, heard: Buffer.concat(heard).toString('latin1') };
+}
+
+const connectHead = (target: string): string => `CONNECT ${target} HTTP/1.1\r\nhost: ${target}\r\n\r\n`;
+
+test('line breaks in a target, a header or a method bring in no request of their own', async () => {
+  const granted = `${GRANTED}:${outsidePort}`;
+  for (const request of [
+    `CONNECT other.example:80\r\nX: HTTP/1.1\r\nhost: ${granted}\r\n\r\n`,
+    `CONNECT ${granted}\rGET http://other.example/ HTTP/1.1\r\nhost: ${granted}\r\n\r\n`,
+    `GET http://${granted}/%0d%0aHost:%20other.example HTTP/1.1\r\nhost: other.example\r\nconnection: close\r\n\r\n`,
+    `GET http://${granted}/ HTTP/1.1\r\nhost: ${granted}\r\n X: folded\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n0\r\n\r\n`,
+  ]) {
+    const { answer, heard } = await send(request);
+    assert.match(answer, /^HTTP\/1\.1 4\d\d/, `${JSON.stringify(request)}: ${answer}`);
+    assert.equal(heard, '');
+  }
+  await reachesWhatIsGranted();
+});
+
+test('a Host that differs from the target is refused before a byte goes out', async () => {
+  const granted = `${GRANTED}:${outsidePort}`;
+  for (const host of ['other.example', `other.example:${outsidePort}`, '169.254.169.254', `${granted}@other.example`]) {
+    const request = `GET http://${granted}/ HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`;
+    const { answer, heard } = await send(request);
+    assert.match(answer, /^HTTP\/1\.1 400/, host);
+    assert.equal(heard, '');
+  }
+  const { heard } = await send(`GET http://${granted}/ HTTP/1.1\r\nhost: ${granted}\r\nconnection: close\r\n\r\n`);
+  assert.match(heard, /^GET \/ HTTP\/1\.1/);
+});
+
+test('TLS that names another host than the granted one, or none, ends the tunnel before a byte goes out', async () => {
+  for (const name of ['other.example', `deep.${GRANTED}`, '']) {
+    const { answer, heard } = await send(connectHead(`${GRANTED}:${outsidePort}`) + (await clientHello(name)));
+    assert.doesNotMatch(answer, /here/, name);
+    assert.equal(heard, '', name);
+  }
+  const { heard } = await send(connectHead(`${GRANTED}:${outsidePort}`) + (await clientHello(GRANTED)));
+  assert.match(heard, /granted\.example/);
+});
+
+test('a second CONNECT, behind the first or inside its tunnel, is bytes for the host and no second way out', async () => {
+  const before = gateway.entries.length;
+  const relayed = connectHead(`other.example:${outsidePort}`);
+  const { heard } = await send(connectHead(`${GRANTED}:${outsidePort}`) + relayed);
+  assert.equal(heard, relayed, 'the granted host alone gets it, as it stands');
+  assert.doesNotMatch(JSON.stringify(gateway.entries.slice(before)), /other\.example/);
+  await refuses('localhost:3128', '403');
+  await refuses('127.0.0.1:3128', '403');
 });
 
 test('with the gateway not serving it, a sandbox reaches nothing at all', async () => {
