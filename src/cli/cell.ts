@@ -13,3 +13,10 @@ export function cell(value: unknown): string {
   const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
   return text.replace(UNSAFE, escaped);
 }
+
+/** Words for people in several lines: those after the first are set in, so that none of them passes for a line of ours. */
+export const paragraph = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) => line.replace(UNSAFE, escaped))
+    .join('\n    ');

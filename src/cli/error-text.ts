@@ -1,4 +1,5 @@
 import type { AppError } from '#kernel/errors.ts';
+import { paragraph } from './cell.ts';
 
 /** The error object that scripts read. */
 export function errorJson(error: AppError): string {
@@ -14,18 +15,18 @@ export function errorJson(error: AppError): string {
   })}\n`;
 }
 
-/** An error for people: what and why, what to do, and by which decision and request it can be looked up. */
+/** An error for people, whose words may quote what others named: what and why, what to do, and by which decision and request it can be looked up. */
 export function errorText(error: AppError, red: (text: string) => string): string {
   const { requestId, decisionId } = error.details;
   const fields = Array.isArray(error.details.fields)
     ? (error.details.fields as { field: string; message: string }[])
     : [];
-  const lines = [`${red('error:')} ${error.message}`];
-  if (fields.length > 1) for (const one of fields) lines.push(`  ${one.field}: ${one.message}`);
-  lines.push(`  what to do: ${error.hint}`);
-  if (decisionId !== undefined) lines.push(`  decision: ${decisionId}`);
-  if (typeof requestId === 'string') lines.push(`  request: ${requestId}`);
+  const lines = [`${red('error:')} ${paragraph(error.message)}`];
+  if (fields.length > 1) for (const one of fields) lines.push(`  ${paragraph(one.field)}: ${paragraph(one.message)}`);
+  lines.push(`  what to do: ${paragraph(error.hint)}`);
+  if (decisionId !== undefined) lines.push(`  decision: ${paragraph(String(decisionId))}`);
+  if (typeof requestId === 'string') lines.push(`  request: ${paragraph(requestId)}`);
   if (error.code === 'internal' && error.cause !== undefined && requestId === undefined)
-    lines.push(`  cause: ${error.cause instanceof Error ? error.cause.message : String(error.cause)}`);
+    lines.push(`  cause: ${paragraph(error.cause instanceof Error ? error.cause.message : String(error.cause))}`);
   return `${lines.join('\n')}\n`;
 }
