@@ -7,7 +7,6 @@ import type { Reader } from '#kernel/sql.ts';
 import { approvalRoutes } from '#src/approvals/approval-routes.ts';
 import { auditRoutes } from '#src/audit/audit-routes.ts';
 import { VERSION } from '#src/cli/version.ts';
-import { ATTESTED } from '#src/composition/attested-tables.ts';
 import { createBuildSandboxes } from '#src/composition/build-sandbox.ts';
 import { type Core, openCore } from '#src/composition/core.ts';
 import { type Data, openData } from '#src/composition/data.ts';
@@ -18,6 +17,7 @@ import { type OpenedSites, openSites } from '#src/composition/sites.ts';
 import { statusRoutes } from '#src/composition/status-routes.ts';
 import { collectState, openAnswers } from '#src/composition/telemetry.ts';
 import { keepKeys, takeOverRestored, upkeepRoutes } from '#src/composition/upkeep.ts';
+import { createLogVerifier } from '#src/composition/verify-worker.ts';
 import type { Config } from '#src/config/load-config.ts';
 import { datasetRoutes } from '#src/datasets/dataset-routes.ts';
 import { selectTagsOfName } from '#src/datasets/dataset-store.ts';
@@ -166,9 +166,12 @@ function routesOf(
     ...auditRoutes({
       database,
       publicKey: signer.publicKey,
-      folder: join(home, 'audit'),
       flushTiles: tiles.flush,
-      attested: ATTESTED,
+      verify: createLogVerifier({
+        databaseUrl: core.databaseUrl,
+        publicKey: signer.publicKey,
+        folder: join(home, 'audit'),
+      }),
       size: auditLog.size,
     }),
     ...lineageRoutes({ producer: `https://fumehood.local/${VERSION}` }),

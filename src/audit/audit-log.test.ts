@@ -59,7 +59,7 @@ describe('the audit log', () => {
   });
 
   const verify = (): Promise<{ ok: boolean; findings: { seq?: number; what: string }[] }> =>
-    verifyLog({ database, publicKey: signer.publicKey, folder: tiles, flushTiles: async () => undefined });
+    verifyLog({ database, publicKey: signer.publicKey, folder: tiles });
   const copyOfTiles = (): string => {
     const copy = mkdtempSync(join(folder, 'copy-'));
     cpSync(tiles, copy, { recursive: true });
@@ -76,7 +76,6 @@ describe('the audit log', () => {
           database: view,
           publicKey: signer.publicKey,
           folder: tiles,
-          flushTiles: async () => undefined,
         });
         assert.equal(found.ok, false);
         assert.match(found.findings[0]?.what ?? '', expected);
@@ -145,7 +144,6 @@ describe('the audit log', () => {
           database: { ...database, read: (body) => body(tx) },
           publicKey: signer.publicKey,
           folder: tiles,
-          flushTiles: async () => undefined,
         });
         assert.deepEqual(found.findings, []);
         throw undo;
@@ -190,7 +188,8 @@ describe('the audit log', () => {
     const flushTiles = async (): Promise<void> => {
       await publishTo({ database, publicKey: signer.publicKey }, dir, SIZE);
     };
-    const found = await verifyLog({ database, publicKey: signer.publicKey, folder: dir, flushTiles });
+    await flushTiles();
+    const found = await verifyLog({ database, publicKey: signer.publicKey, folder: dir });
     await Promise.all(more);
     assert.deepEqual(found.findings, []);
     const earlier = readFileSync(join(tiles, 'checkpoint'));

@@ -4,13 +4,12 @@ import type { Database } from '#kernel/sql.ts';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from '#src/http/page.ts';
 import { type Route, route } from '#src/http/route.ts';
 import type { Question } from '#src/policies/decision.ts';
-import type { AttestedRows } from './attestation.ts';
 import { selectEntries, selectEntryRows, selectLatestCheckpoint } from './audit-store.ts';
 import { type EntryView, viewEntry } from './entry.ts';
 import { erasePersonal } from './erase-personal.ts';
 import { proveEntry } from './prove-entry.ts';
 import { encodeBundle } from './tiles.ts';
-import { verifyLog } from './verify-log.ts';
+import type { LogVerification } from './verify-log.ts';
 
 const Entry = z.object({
   seq: z.number(),
@@ -71,9 +70,9 @@ const asked = (action: string, id: string) => async (): Promise<Question[]> => [
 type Deps = {
   database: Database;
   publicKey: string;
-  folder: string;
   flushTiles: () => Promise<void>;
-  attested?: ReadonlyMap<string, AttestedRows>;
+  /** Verifies the whole log, against a retained checkpoint where one is given. */
+  verify: (retained: string | undefined) => Promise<LogVerification>;
   size: () => number;
 };
 
@@ -153,7 +152,7 @@ function proofRoutes(deps: Deps): Route[] {
         });
         // Tiles that cannot be written now are compared as they are: verification says what is wrong with them.
         await deps.flushTiles().catch(() => undefined);
-        return { ...(await verifyLog(deps, body.checkpoint)), publicKey: deps.publicKey };
+        return { ...(await deps.verify(body.checkpoint)), publicKey: deps.publicKey };
       },
     }),
     route({

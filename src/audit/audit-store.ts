@@ -1,6 +1,5 @@
 import { joinSql, type Reader, type Row, rawSql, sql, type Tx } from '#kernel/sql.ts';
 import { type EntryDraft, type Opening, type Openings, peopleOf } from './entry.ts';
-import type { EntryColumns } from './wrong-entry.ts';
 
 export type EntryRow = { seq: number; leaf: string; leafHash: Buffer; openings: Openings };
 
@@ -106,17 +105,29 @@ export async function selectEntryRows(reader: Reader, from: number, to: number):
   return rows.map(fromRow);
 }
 
-/** An entry with the columns by which it is found. */
-export type StoredEntry = EntryRow & { columns: EntryColumns };
+/** An entry with the columns by which it is found, as one text. */
+export type StoredEntry = EntryRow & { columns: string };
 
-/** Entries `from` to `to` (exclusive) with all that is stored of them, to be verified. */
+/** Entries `from` to `to` (exclusive) with all that is stored of them, to be verified. One text is read faster than nine columns. */
 export async function selectStoredEntries(reader: Reader, from: number, to: number): Promise<StoredEntry[]> {
-  const rows = await reader.all<StoredRow & Record<keyof EntryColumns, string | number | null>>(
-    sql`select seq, leaf, leaf_hash, actor_opening, object_opening, time_ms as "timeMs", actor_id as "actorId", action, object_kind as "objectKind",
-      object_id as "objectId", outcome, request_id as "requestId", actor_user as "actorUser", object_user as "objectUser"
-      from audit_entries where seq >= ${from} and seq < ${to} order by seq`,
+  const unit = reader.engine === 'sqlite' ? 'char(31)' : 'chr(31)';
+  const columns = rawSql(
+    [
+      'cast(time_ms as text)',
+      'actor_id',
+      "coalesce(actor_user, '')",
+      'action',
+      'object_kind',
+      'object_id',
+      "coalesce(object_user, '')",
+      'outcome',
+      'request_id',
+    ].join(` || ${unit} || `),
   );
-  return rows.map((row) => ({ ...fromRow(row), columns: row as unknown as EntryColumns }));
+  const rows = await reader.all<StoredRow & { columns: string }>(
+    sql`select seq, leaf, leaf_hash, actor_opening, object_opening, ${columns} as columns from audit_entries where seq >= ${from} and seq < ${to} order by seq`,
+  );
+  return rows.map((row) => Object.assign(fromRow(row), { columns: row.columns }));
 }
 
 /** Hashes of leaves `from` to `to` (exclusive). */

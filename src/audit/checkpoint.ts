@@ -51,8 +51,8 @@ export function createSigner(name: string, privateKeyPem: string): Signer {
 export class CheckpointError extends Error {}
 
 /** The text of a note, once its signature by the verifier key is checked. Throws CheckpointError. */
-export function openNote(note: string, publicKey: string): string {
-  const { name, key, hash } = parseVerifierKey(publicKey);
+export function openNote(note: string, publicKey: string | VerifierKey): string {
+  const { name, key, hash } = typeof publicKey === 'string' ? parseVerifierKey(publicKey) : publicKey;
   const { text, rest } = splitNote(note);
   const isSigned = signatures(rest).some(
     (one) => one.name === name && one.hash.equals(hash) && verify(null, Buffer.from(text), key, one.signature),
@@ -68,12 +68,13 @@ function splitNote(note: string): { text: string; rest: string } {
 }
 
 /** The checkpoint in a note, once its signature by the verifier key is checked. Throws CheckpointError. */
-export function openCheckpoint(note: string, publicKey: string): Checkpoint {
-  const { name } = parseVerifierKey(publicKey);
+export function openCheckpoint(note: string, publicKey: string | VerifierKey): Checkpoint {
+  const verifier = typeof publicKey === 'string' ? parseVerifierKey(publicKey) : publicKey;
+  const { name } = verifier;
   const [origin, size, root] = splitNote(note).text.split('\n');
   if (origin !== name) throw new CheckpointError(`the checkpoint is of "${origin}", the key of "${name}"`);
   try {
-    openNote(note, publicKey);
+    openNote(note, verifier);
   } catch (error) {
     throw error instanceof CheckpointError ? new CheckpointError(`the checkpoint: ${error.message}`) : error;
   }
@@ -84,7 +85,10 @@ export function openCheckpoint(note: string, publicKey: string): Checkpoint {
   return { origin, size: Number(size), root: rootBytes };
 }
 
-function parseVerifierKey(text: string): { name: string; hash: Buffer; key: KeyObject } {
+/** A verifier key, parsed: for whoever opens many notes. Throws CheckpointError. */
+export type VerifierKey = { name: string; hash: Buffer; key: KeyObject };
+
+export function parseVerifierKey(text: string): VerifierKey {
   const match = /^([^+\s]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/=]+)$/.exec(text.trim());
   const bytes = Buffer.from(match?.[3] ?? '', 'base64');
   if (match?.[1] === undefined || match[2] === undefined || bytes.length !== 33 || bytes[0] !== ED25519) {

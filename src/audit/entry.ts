@@ -1,5 +1,5 @@
 /** The noun: an entry of the audit log, and the leaf of the Merkle tree that it becomes. */
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { canonicalJson } from '#kernel/canonical-json.ts';
 import { isAttestation } from './attestation.ts';
 
@@ -109,8 +109,8 @@ export function opensCommitments(openings: Openings, commitments: Commitments | 
 
 /** The commitment to personal values: `sha256:` over the salt's bytes and the canonical JSON of the values. */
 export function commit(opening: Opening): string {
-  const hash = createHash('sha256').update(Buffer.from(opening.salt, 'hex')).update(canonicalJson(opening.values));
-  return `sha256:${hash.digest('hex')}`;
+  const opened = Buffer.concat([Buffer.from(opening.salt, 'hex'), Buffer.from(canonicalJson(opening.values))]);
+  return `sha256:${hash('sha256', opened, 'hex')}`;
 }
 
 export type Leaf = Omit<EntryDraft, 'actor' | 'personal' | 'time'> & {

@@ -2,15 +2,20 @@
 import { createHash, hash as oneShot } from 'node:crypto';
 
 const LEAF = Buffer.from([0]);
-const NODE = Buffer.from([1]);
+const HASH_BYTES = 32;
 
 /** SHA-256 of 0x00 and the entry. */
 export const leafHash = (entry: string | Buffer): Buffer =>
-  oneShot('sha256', Buffer.concat([LEAF, typeof entry === 'string' ? Buffer.from(entry) : entry]), 'buffer');
+  oneShot('sha256', typeof entry === 'string' ? `\0${entry}` : Buffer.concat([LEAF, entry]), 'buffer');
 
 /** SHA-256 of 0x01 and both children. */
-export const nodeHash = (left: Buffer, right: Buffer): Buffer =>
-  oneShot('sha256', Buffer.concat([NODE, left, right]), 'buffer');
+export function nodeHash(left: Buffer, right: Buffer): Buffer {
+  const both = Buffer.allocUnsafe(1 + 2 * HASH_BYTES);
+  both[0] = 1;
+  both.set(left, 1);
+  both.set(right, 1 + HASH_BYTES);
+  return oneShot('sha256', both, 'buffer');
+}
 
 /** The root of the tree with no leaf. */
 export const emptyRoot = (): Buffer => createHash('sha256').digest();

@@ -11,7 +11,7 @@ const HASH_BYTES = 32;
 export type Finding = { seq?: number; what: string };
 export type Verification = { ok: boolean; size: number; root: string; findings: Finding[] };
 
-type FolderOptions = {
+export type FolderOptions = {
   dir: string;
   publicKey: string;
   /** A checkpoint that somebody kept: without one, a log that was cut or rolled back with its checkpoint cannot be told from a shorter one. */

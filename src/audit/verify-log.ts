@@ -8,10 +8,10 @@ import {
   selectStoredEntries,
   selectSubtrees,
 } from './audit-store.ts';
-import { CheckpointError, openCheckpoint } from './checkpoint.ts';
+import { CheckpointError, openCheckpoint, parseVerifierKey, type VerifierKey } from './checkpoint.ts';
 import { appendLeaf, emptyFrontier, type Frontier, rootOf } from './merkle.ts';
 import { storedLevel } from './subtree-source.ts';
-import { type Finding, type Verification, verifyFolderGently } from './verify-folder.ts';
+import { type Finding, type FolderOptions, type Verification, verifyFolderGently } from './verify-folder.ts';
 import { createRowCheck, type RowCheck } from './verify-rows.ts';
 import { readStoredEntry } from './wrong-entry.ts';
 
@@ -21,7 +21,8 @@ const PAGE = 2048;
 type StoreDeps = { database: Database; publicKey: string };
 type Deps = StoreDeps & {
   folder: string;
-  flushTiles: () => Promise<void>;
+  /** Verifies the folder; elsewhere than on this thread where the log is long. */
+  verifyTiles?: (options: FolderOptions) => Promise<Verification>;
   /** The rows that entries attest; without them the database is not compared with the log. */
   attested?: ReadonlyMap<string, AttestedRows>;
 };
@@ -33,8 +34,8 @@ export type LogVerification = Verification & { rows?: number };
 export async function verifyLog(deps: Deps, retained?: string): Promise<LogVerification> {
   const check = deps.attested === undefined ? undefined : createRowCheck({ ...deps, attested: deps.attested });
   try {
-    const inStore = await verifyStore(deps, check);
-    const ofLog = inStore.ok ? await verifyTiles(deps, inStore, retained) : inStore;
+    const [inStore, tiles] = await Promise.all([verifyStore(deps, check), verifyTiles(deps, retained)]);
+    const ofLog = inStore.ok && tiles !== undefined ? await besideStore(deps, inStore, tiles) : inStore;
     if (!ofLog.ok || check === undefined) return ofLog;
     const { findings, compared } = await check.finish(inStore.size);
     return {
@@ -48,14 +49,17 @@ export async function verifyLog(deps: Deps, retained?: string): Promise<LogVerif
   }
 }
 
-async function verifyTiles(deps: Deps, inStore: Verification, retained: string | undefined): Promise<Verification> {
-  const before = await deps.database.read((reader) => selectLatestCheckpoint(reader));
-  if (before === undefined) return inStore;
-  const tiles = await verifyFolderGently({
+/** The published folder; nothing where no entry was ever signed. */
+async function verifyTiles(deps: Deps, retained: string | undefined): Promise<Verification | undefined> {
+  if ((await deps.database.read((reader) => selectLatestCheckpoint(reader))) === undefined) return undefined;
+  return (deps.verifyTiles ?? verifyFolderGently)({
     dir: deps.folder,
     publicKey: deps.publicKey,
     ...(retained === undefined ? {} : { retained }),
   });
+}
+
+async function besideStore(deps: Deps, inStore: Verification, tiles: Verification): Promise<Verification> {
   if (!tiles.ok)
     return {
       ...tiles,
@@ -85,7 +89,8 @@ export async function verifyStore(deps: StoreDeps, check?: RowCheck): Promise<Ve
     const stored = await selectSize(reader);
     return { stored, signed: (await selectLatestCheckpoint(reader))?.size ?? 0 };
   });
-  const walk: StoreWalk = { frontier: emptyFrontier(), lastGood: 0, subtrees: [] };
+  const key = parseVerifierKey(deps.publicKey);
+  const walk: StoreWalk = { frontier: emptyFrontier(), lastGood: 0, subtrees: [], key };
   let finding: Finding | undefined;
   while (finding === undefined && walk.frontier.size < signed) {
     finding = await verifyPage(deps, walk, Math.min(signed, walk.frontier.size + PAGE), check);
@@ -109,6 +114,7 @@ type StoreWalk = {
   frontier: Frontier;
   lastGood: number;
   subtrees: { level: number; position: number; hash: Buffer }[];
+  key: VerifierKey;
 };
 
 /** Entries up to `to`, with the checkpoints and subtree hashes that are made of them. */
@@ -134,7 +140,7 @@ async function verifyPage(
     const checkpoint = checkpoints[next];
     if (checkpoint?.size !== size) continue;
     next += 1;
-    const finding = wrongCheckpoint(checkpoint.note, deps.publicKey, size, rootOf(walk.frontier), walk.lastGood);
+    const finding = wrongCheckpoint(walk, checkpoint.note, size);
     if (finding !== undefined) return finding;
     walk.lastGood = size;
   }
@@ -157,15 +163,9 @@ async function wrongSubtree(deps: StoreDeps, made: StoreWalk['subtrees']): Promi
   return undefined;
 }
 
-function wrongCheckpoint(
-  note: string,
-  publicKey: string,
-  size: number,
-  root: Buffer,
-  lastGood: number,
-): Finding | undefined {
+function wrongCheckpoint({ key, frontier, lastGood }: StoreWalk, note: string, size: number): Finding | undefined {
   try {
-    if (openCheckpoint(note, publicKey).root.equals(root)) return undefined;
+    if (openCheckpoint(note, key).root.equals(rootOf(frontier))) return undefined;
   } catch (error) {
     if (error instanceof CheckpointError)
       return { seq: size - 1, what: `the checkpoint after entry ${size - 1}: ${error.message}` };

@@ -1,6 +1,6 @@
 /** What can be wrong with one stored entry by itself. */
 import type { StoredEntry } from './audit-store.ts';
-import { type EntryDraft, type Leaf, opensCommitments } from './entry.ts';
+import { type Leaf, type Openings, opensCommitments } from './entry.ts';
 import { leafHash } from './merkle.ts';
 import type { Finding } from './verify-folder.ts';
 
@@ -18,41 +18,20 @@ export function readStoredEntry(row: StoredEntry, seq: number): { leaf: Leaf } |
   if (leaf.seq !== seq) return wrong(`entry ${seq} says that it is ${String(leaf.seq)}: entries were moved`);
   if (!opensCommitments(row.openings, leaf.personal))
     return wrong(`the personal values beside entry ${seq} are not those that it commits to`);
-  const column = wrongColumn(row, leaf);
-  if (column !== undefined)
-    return wrong(`entry ${seq} is found by a ${column} that is not its own: searches would miss it`);
+  if (row.columns !== columnsOf(leaf, row.openings))
+    return wrong(`the columns by which entry ${seq} is found are not its own: searches would miss it`);
   return { leaf };
 }
 
-/** The columns by which entries are found say what the leaf says; what was erased of them says nothing. */
-function wrongColumn({ columns, openings }: StoredEntry, leaf: Leaf): string | undefined {
-  const { actor, object } = openings;
-  const found: Record<string, readonly [unknown, unknown]> = {
-    time: [columns.timeMs, leaf.time],
-    action: [columns.action, leaf.action],
-    outcome: [columns.outcome, leaf.outcome],
-    'kind of object': [columns.objectKind, leaf.object.kind],
-    actor: [columns.actorId, leaf.actor.id ?? ''],
-    object: [columns.objectId, withoutNul(leaf.object.id)],
-    request: [columns.requestId, withoutNul(leaf.requestId)],
-    user: [columns.actorUser, actor === undefined ? null : personOf(actor.values)],
-    person: [columns.objectUser, object === undefined ? null : (object.values.id ?? null)],
-  };
-  return Object.keys(found).find((name) => found[name]?.[0] !== found[name]?.[1]);
+/**
+ * The columns by which an entry is found, one after the other behind a unit separator, as the leaf and what opens it have them. The
+ * store puts its own together in the same way (`selectStoredEntries`).
+ */
+function columnsOf(leaf: Leaf, { actor, object }: Openings): string {
+  const user = actor === undefined ? '' : (actor.values.user ?? actor.values.id ?? '');
+  const { time, action, outcome } = leaf;
+  const about = `${leaf.object.kind}\x1f${withoutNul(leaf.object.id)}\x1f${object?.values.id ?? ''}`;
+  return `${time}\x1f${leaf.actor.id ?? ''}\x1f${user}\x1f${action}\x1f${about}\x1f${outcome}\x1f${withoutNul(leaf.requestId)}`;
 }
 
-const withoutNul = (text: string): string => text.replaceAll('\0', '');
-
-const personOf = (values: Record<string, string>): string | null => values.user ?? values.id ?? null;
-
-export type EntryColumns = {
-  timeMs: number;
-  actorId: string;
-  action: EntryDraft['action'];
-  objectKind: string;
-  objectId: string;
-  outcome: string;
-  requestId: string;
-  actorUser: string | null;
-  objectUser: string | null;
-};
+const withoutNul = (text: string): string => (text.includes('\0') ? text.replaceAll('\0', '') : text);

@@ -28,6 +28,7 @@ export const PHASES = [
     title: 'store on SQLite and PostgreSQL',
     files: ['src/**/*store.test.ts', 'test/store/**/*.test.ts'],
     postgres: true,
+    timeoutMs: 300_000,
   },
   { name: 'policy', title: 'policies', files: ['test/policy/**/*.test.ts'] },
   { name: 'drivers', title: 'driver contract', files: ['src/drivers/**/*.test.ts'], timeoutMs: 300_000 },

@@ -39,6 +39,7 @@ export type Core = {
   log: Log;
   telemetry: Telemetry;
   database: Database;
+  databaseUrl: string;
   keys: KeyFile;
   auditLog: AuditLog;
   signer: Signer;
@@ -68,7 +69,8 @@ export async function openCore(options: {
   const telemetry = await openTelemetry(settings, options.env, options.version);
   const { log, metrics } = telemetry;
   for (const folder of ['', 'keys', 'audit']) mkdirSync(join(home, folder), { recursive: true, mode: 0o700 });
-  const database = await openDatabase(settings['database.url'] ?? `sqlite:${join(home, 'state.db')}`, {
+  const databaseUrl = settings['database.url'] ?? `sqlite:${join(home, 'state.db')}`;
+  const database = await openDatabase(databaseUrl, {
     timeoutMs: settings['database.timeout'],
   });
   const logIsEmpty = (await database.read(selectSize)) === 0;
@@ -108,6 +110,7 @@ export async function openCore(options: {
     log,
     telemetry,
     database,
+    databaseUrl,
     keys,
     auditLog,
     signer,
