@@ -129,8 +129,8 @@ test('links and pictures lead to files that are there', () => {
   assert.deepEqual(broken, []);
 });
 
-test('generated pages of the reference are as the code is (FUMEHOOD_UPDATE_REFERENCE=1 writes them)', () => {
-  for (const [name, content] of Object.entries(referencePages())) {
+test('generated pages of the reference are as the code is (FUMEHOOD_UPDATE_REFERENCE=1 writes them)', async () => {
+  for (const [name, content] of Object.entries(await referencePages())) {
     const path = join(ROOT, 'docs', name);
     if (process.env.FUMEHOOD_UPDATE_REFERENCE !== undefined) writeFileSync(path, content);
     assert.equal(readFileSync(path, 'utf8'), content, name);

@@ -11,6 +11,7 @@ import { DOOR_LIMITS } from '#src/gateway/door-server.ts';
 import type { MetricSpec } from '#src/telemetry/instrument.ts';
 import { METRICS } from '#src/telemetry/metrics.ts';
 import { LIMITS } from '#src/tracking/run.ts';
+import { cliPage } from './cli-page.ts';
 
 const GENERATED = '<!-- Made from the code by "FUMEHOOD_UPDATE_REFERENCE=1 node --test test/docs.test.ts". -->\n';
 
@@ -94,7 +95,8 @@ ${rows.join('\n')}
 }
 
 /** Path below `docs/` to content. */
-export const referencePages = (): Record<string, string> => ({
+export const referencePages = async (): Promise<Record<string, string>> => ({
+  'reference/cli.md': `${GENERATED}\n${await cliPage()}`,
   'reference/configuration.md': configuration(),
   'reference/doors.md': doors(),
   'reference/errors.md': errors(),

@@ -6,7 +6,7 @@ import { parseWords } from './parse-words.ts';
 
 /** The words of the call of fumehood in an example, as a shell has them. */
 function wordsOf(example: string): string[] {
-  const call = /(?:^|\| )(fumehood .*?)(?: > .*)?$/.exec(example)?.[1] ?? '';
+  const call = /(?:^|\| |\$\()(fumehood .*?)(?: > .*|\)")?$/.exec(example)?.[1] ?? '';
   return [...call.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare ?? '');
 }
 

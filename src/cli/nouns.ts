@@ -134,6 +134,11 @@ export const NOUNS: readonly Noun[] = [
     load: async () => (await import('./commands/docs.ts')).docs,
   },
   {
+    name: 'man',
+    summary: 'Print the manual page',
+    load: async () => (await import('./commands/man.ts')).man,
+  },
+  {
     name: 'completion',
     summary: 'Print completion for bash, zsh or fish',
     load: async () => (await import('./commands/completion.ts')).completion,

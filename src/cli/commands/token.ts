@@ -1,9 +1,11 @@
 import { at } from '../api-client.ts';
 import { body, type Command } from '../command.ts';
 import { pageFlags, printList } from './paging.ts';
+import { s3Keys } from './s3-key.ts';
 
 /** `fumehood token`. */
 export const token: readonly Command[] = [
+  ...s3Keys,
   {
     verb: 'create',
     summary: 'Make a further token of your own and print it, once',
