@@ -7,12 +7,14 @@ import { pathsOf } from '#src/drivers/oci/paths.ts';
 import { startControlPlane, type TestControlPlane } from '../../test/control-plane.ts';
 import { execIn } from '../exec-client.ts';
 import { quantiles, type Row, timedInTurn } from '../measure.ts';
+import { create, firstOutput, remove, type Server, serverOf } from './sandbox-api.ts';
+import { measureClaims } from './sandbox-claims.ts';
+import { measureDensity } from './sandbox-density.ts';
+import { measureWarmPython } from './sandbox-python.ts';
 
 const run = promisify(execFile);
 const ROUNDS = 20;
 const EXECS = 200;
-
-type Server = { url: string; token: string };
 
 /** The bundle of a running sandbox. */
 export function bundleOf(home: string, id: string): string {
@@ -25,20 +27,30 @@ export function bundleOf(home: string, id: string): string {
   return found;
 }
 
-/** Creation to first output beside `runc run` of the same bundle; a command beside `runc exec`. */
+/** All of sandboxes: cold beside the bare runtime, made ahead beside cold, the warm interpreter, and how many there is room for. */
 export async function measureSandboxes(say: (text: string) => void): Promise<Row[]> {
+  return [
+    ...(await measureCold(say)),
+    ...(await measureClaims(say)),
+    ...(await measureWarmPython(say)),
+    ...(await measureDensity(say)),
+  ];
+}
+
+const SMALL = { memory: '256m', disk: '64m' };
+
+/** Creation to first output beside `runc run` of the same bundle; a command beside `runc exec`. */
+async function measureCold(say: (text: string) => void): Promise<Row[]> {
   const control = await startControlPlane({ FUMEHOOD_POOL_WARM: '0' });
   try {
-    const server = { url: control.url, token: readFileSync(join(control.home, 'operator.token'), 'utf8').trim() };
-    const id = await create(server);
+    const server = serverOf(control);
+    const id = await create(server, SMALL);
     const scratch = copyBundle(control, id);
     try {
       say('creation to first output');
       const [ours = [], bare = []] = await timedInTurn(ROUNDS, 3, [
         async () => {
-          const made = await create(server);
-          await execIn(server, made, 'exec', { argv: ['/bin/echo', 'first'] });
-          await remove(server, made);
+          await remove(server, await firstOutput(server, SMALL));
         },
         async (round) =>
           void (await run('runc', [
@@ -71,7 +83,7 @@ export async function measureSandboxes(say: (text: string) => void): Promise<Row
 async function removalTimes(server: Server): Promise<number[]> {
   const samples: number[] = [];
   for (let round = 0; round < 10; round += 1) {
-    const id = await create(server);
+    const id = await create(server, SMALL);
     const started = performance.now();
     await remove(server, id);
     samples.push(performance.now() - started);
@@ -138,20 +150,6 @@ function execRow(ours: number[], bare: number[]): Row {
     reached: median <= 5,
   };
 }
-
-async function call(server: Server, method: string, path: string, body?: unknown): Promise<{ id: string }> {
-  const response = await fetch(`${server.url}/api/v1/${path}`, {
-    method,
-    headers: { authorization: `Bearer ${server.token}`, 'content-type': 'application/json' },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-  });
-  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
-  return (await response.json()) as { id: string };
-}
-
-const create = async (server: Server): Promise<string> =>
-  (await call(server, 'POST', 'sandboxes', { memory: '256m', disk: '64m' })).id;
-const remove = (server: Server, id: string): Promise<{ id: string }> => call(server, 'DELETE', `sandboxes/${id}`);
 
 type Config = {
   process: { args: string[] };

@@ -24,7 +24,8 @@ export type MadeAhead = Shelf & {
 
 type Kind = { count: number; template: Template; ready: Container[] };
 
-const CALM_MS = 250;
+/** Making a whole one takes long enough to be in the way. */
+const LONG_CALM_MS = 250;
 
 export function createMadeAhead(parts: Parts): MadeAhead {
   let kinds = new Map<string, Kind>();
@@ -34,7 +35,7 @@ export function createMadeAhead(parts: Parts): MadeAhead {
   const lacking = (): Kind | undefined => [...kinds.values()].find((kind) => kind.ready.length < kind.count);
 
   return {
-    calmMs: CALM_MS,
+    calmMs: LONG_CALM_MS,
     lacks: () => lacking() !== undefined,
     addOne: async () => {
       const kind = lacking();

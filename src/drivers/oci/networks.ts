@@ -4,7 +4,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type { DoorConnection } from '../driver.ts';
 import type { Helper } from './helper-client.ts';
-import type { Shelf } from './restock.ts';
+import { CALM_MS, type Shelf } from './restock.ts';
 
 export type Network = {
   path: string;
@@ -86,7 +86,7 @@ export function createNetworks(deps: {
     want: (count, doors) => {
       wanted = { count, doors };
     },
-    calmMs: 0,
+    calmMs: CALM_MS,
     lacks: () => (pool.get(keyOf(wanted.doors))?.length ?? 0) < wanted.count,
     addOne: async () => {
       const { doors } = wanted;

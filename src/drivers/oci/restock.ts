@@ -19,6 +19,8 @@ export type Restock = {
   close(): Promise<void>;
 };
 
+/** What a start has just taken is made anew after its first command had time to run. */
+export const CALM_MS = 30;
 /** However busy it is, something is made after so long. */
 const LONGEST_WAIT_MS = 3000;
 const LOOK_AGAIN_MS = 20;

@@ -5,7 +5,7 @@ import { AppError } from '#kernel/errors.ts';
 import type { Helper } from './helper-client.ts';
 import type { IdRanges } from './id-ranges.ts';
 import { type Paths, slotPaths } from './paths.ts';
-import type { Shelf } from './restock.ts';
+import { CALM_MS, type Shelf } from './restock.ts';
 import { makeEtc, makeRootSkeleton, SANDBOX_UID } from './root-skeleton.ts';
 
 /** A mounted workspace that belongs to the sandbox user of one id range, with an empty root beside it. */
@@ -73,7 +73,7 @@ export function createWorkspaces(deps: { paths: Paths; helper: Helper; ranges: I
       wanted = { count, sizeBytes };
     },
     ready: () => [...pool.values()].flat(),
-    calmMs: 0,
+    calmMs: CALM_MS,
     lacks: () => (pool.get(wanted.sizeBytes)?.length ?? 0) < wanted.count,
     addOne: async () => {
       const { sizeBytes } = wanted;

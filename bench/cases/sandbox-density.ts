@@ -1,0 +1,87 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { cgroupFolders } from '#src/drivers/oci/cgroups.ts';
+import { pathsOf, slotPaths } from '#src/drivers/oci/paths.ts';
+import { startControlPlane, type TestControlPlane } from '../../test/control-plane.ts';
+import { execIn } from '../exec-client.ts';
+import type { Row } from '../measure.ts';
+import { create, manySmall, serverOf } from './sandbox-api.ts';
+
+const USUAL_COUNT = 100;
+const AT_ONCE = 4;
+const KIB = 1024;
+const MB = 1_000_000;
+const REACH_MB = 12;
+
+/** So many idle sandboxes (`FUMEHOOD_BENCH_IDLE`) at once: what one takes, by its processes and the growth of ours, and by what the machine has less. */
+export async function measureDensity(say: (text: string) => void): Promise<Row[]> {
+  const count = Number(process.env.FUMEHOOD_BENCH_IDLE ?? USUAL_COUNT);
+  const control = await startControlPlane(manySmall(0));
+  try {
+    const server = serverOf(control);
+    const pid = await control.pid();
+    await create(server);
+    const [ownBefore, freeBefore] = [ownBytes(pid), availableBytes()];
+    say(`${count} idle sandboxes`);
+    const ids: string[] = [];
+    const workers = Array.from({ length: AT_ONCE }, async () => {
+      while (ids.length < count) {
+        const at = ids.push('') - 1;
+        ids[at] = await create(server);
+      }
+    });
+    await Promise.all(workers);
+    // All of them work: the first, the last and one between.
+    for (const id of [ids[0], ids[count >> 1], ids[count - 1]])
+      await execIn(server, id ?? '', 'exec', { argv: ['/bin/true'] });
+    const grown = ownBytes(pid) - ownBefore;
+    const each = (sandboxBytes(control) + grown) / count / MB;
+    const less = (freeBefore - availableBytes()) / count / MB;
+    const row = (how: string, value: number): Row => ({
+      what: `sandbox: memory of one of ${count} idle ones, ${how}`,
+      value,
+      unit: 'MB',
+      against: [],
+      reach: `<= ${REACH_MB} MB`,
+      reached: value <= REACH_MB,
+    });
+    return [row('by processes', each), row('by what the machine has less', less)];
+  } finally {
+    await control.close();
+  }
+}
+
+/** The share of memory that is a process's own. */
+function shareOf(pid: number): number {
+  try {
+    return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0) * KIB;
+  } catch {
+    return 0;
+  }
+}
+
+/** The control plane and its helper. */
+const ownBytes = (pid: number): number =>
+  [pid, ...numbersIn(`/proc/${pid}/task/${pid}/children`)].reduce((sum, one) => sum + shareOf(one), 0);
+
+/** Processes of all sandboxes, and what the kernel keeps for them. */
+function sandboxBytes(control: TestControlPlane): number {
+  const paths = pathsOf(join(control.home, 'driver'));
+  return readdirSync(paths.sandboxes).reduce((sum, slot) => {
+    const folders = cgroupFolders(slotPaths(paths, slot).cgroup);
+    const pids = new Set(folders.flatMap((folder) => numbersIn(join(folder, 'cgroup.procs'))));
+    const kernel = folders.flatMap((folder) => numbersIn(join(folder, 'memory.kmem.usage_in_bytes')))[0] ?? 0;
+    return sum + kernel + [...pids].reduce((bytes, pid) => bytes + shareOf(pid), 0);
+  }, 0);
+}
+
+function numbersIn(path: string): number[] {
+  try {
+    return readFileSync(path, 'utf8').split(/\s+/).filter(Boolean).map(Number);
+  } catch {
+    return [];
+  }
+}
+
+const availableBytes = (): number =>
+  Number(/^MemAvailable:\s+(\d+)/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1] ?? 0) * KIB;
