@@ -10,6 +10,7 @@ import limits
 import names
 import network
 import processes
+import traces
 import workspace
 
 
@@ -72,6 +73,7 @@ OPERATIONS = {
     "run": processes.run,
     "limit": limits.limit,
     "hostname": names.hostname,
+    "traces": traces.look,
     "compile": compile_code,
 }
 

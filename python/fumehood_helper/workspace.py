@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import struct
 import subprocess
 
@@ -13,7 +14,7 @@ MKNOD_LOOP_MAJOR = 7
 
 
 def make(_channel, request):
-    """`image`, `sizeBytes`, `inodes`, `target` (mount point), `owner` (host uid and gid of the top folder)."""
+    """`image`, `sizeBytes`, `inodes`, `target` (mount point), `owner` (host uid and gid of the top folder); `root`: what to copy beside it, and where to."""
     image, target = request["image"], request["target"]
     with open(image, "xb") as file:
         os.fchmod(file.fileno(), 0o600)
@@ -21,7 +22,13 @@ def make(_channel, request):
     owner = request["owner"]
     options = f"lazy_itable_init=1,nodiscard,root_owner={owner}:{owner}"
     command = ["mkfs.ext4", "-q", "-F", "-b", "4096", "-m", "0", "-O", "^has_journal,^resize_inode", "-E", options, "-N", str(request["inodes"]), image]
-    subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+    making = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        shutil.copytree(request["root"]["source"], request["root"]["target"], symlinks=True, dirs_exist_ok=True)
+    finally:
+        _, said = making.communicate()
+    if making.returncode != 0:
+        raise OSError(f"mkfs.ext4 ended with {making.returncode}: {said.decode(errors='replace')[:500]}")
     device, number = _attach(image)
     try:
         mount(device, target, "ext4", MS_NOSUID | MS_NODEV | MS_NOATIME)

@@ -15,7 +15,8 @@ import { type SlotPaths, slotPaths } from './paths.ts';
 import { endRuntimeCalls, removeSlot } from './remove-slot.ts';
 import { makeEtc, makeRootSkeleton, SANDBOX_UID, writeNames } from './root-skeleton.ts';
 import { USER_LIMITS } from './user-limits.ts';
-import { NO_NAME, type Workspace } from './workspaces.ts';
+import { NO_NAME } from './usual-root.ts';
+import type { Workspace } from './workspaces.ts';
 
 export type Container = { claim: Claim; socket: string; pid: number; startTime: string };
 
@@ -68,7 +69,9 @@ export async function makeContainer(parts: Parts, template: Template, tenant?: T
     return container;
   } catch (error) {
     await endRuntimeCalls(parts, slot);
-    await removeSlot(parts, slot);
+    await removeSlot(parts, slot).catch((left) =>
+      parts.deps.log('warn', 'what did not start could not be removed', { slot, error: left }),
+    );
     throw error;
   }
 }

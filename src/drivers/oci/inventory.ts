@@ -18,12 +18,6 @@ export function isOfRange(pid: number, firstId: number): boolean {
   }
 }
 
-/** All processes of a range: nothing else on the host has such an id. */
-export const processesOfRange = (firstId: number): number[] =>
-  readdirSync('/proc').flatMap((name) =>
-    /^\d+$/.test(name) && isOfRange(Number(name), firstId) ? [Number(name)] : [],
-  );
-
 /** Processes whose command line has all of these among its words. */
 export function processesWithWords(wanted: string[]): number[] {
   return readdirSync('/proc').flatMap((name) => {
@@ -42,21 +36,11 @@ const mountPoints = (): string[] =>
     .split('\n')
     .flatMap((line) => line.split(' ')[4] ?? []);
 
-/** Loop devices whose backing file lies below a path (also when the file was removed). */
-function loopsOf(prefix: string): string[] {
-  return readdirSync('/sys/block').flatMap((name) => {
-    if (!name.startsWith('loop')) return [];
-    try {
-      const backing = readFileSync(`/sys/block/${name}/loop/backing_file`, 'utf8').trim();
-      return backing.startsWith(prefix) ? [`/dev/${name} (${backing})`] : [];
-    } catch {
-      return [];
-    }
-  });
-}
+/** What only a look at everything finds: processes of a range of ids, and loop devices of an image (also when the file was removed). */
+export type Look = (range: number | null, image: string) => Promise<{ processes: number[]; loops: string[] }>;
 
 /** Everything that is left of one slot. */
-export function remainsOf(paths: Paths, slot: string, claim: Claim | undefined): LeftOver[] {
+export async function remainsOf(paths: Paths, slot: string, claim: Claim | undefined, look: Look): Promise<LeftOver[]> {
   const own = slotPaths(paths, slot);
   const found: LeftOver[] = [];
   const add = (kind: LeftOver['kind'], what: readonly string[]): void =>
@@ -71,10 +55,10 @@ export function remainsOf(paths: Paths, slot: string, claim: Claim | undefined):
     [own.workspace, ...(claim === undefined ? [] : [claim.network])].filter((path) => mounts.has(path)),
   );
   add('file', present([own.bundle, own.image, own.workspace]));
-  add('loop', loopsOf(own.image));
-  if (claim === undefined) return found;
-  add('process', processesOfRange(claim.firstId).map(String));
-  add('namespace', present([claim.network]));
+  const { processes, loops } = await look(claim?.firstId ?? null, own.image);
+  add('loop', loops);
+  add('process', processes.map(String));
+  if (claim !== undefined) add('namespace', present([claim.network]));
   return found;
 }
 

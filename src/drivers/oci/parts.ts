@@ -5,7 +5,8 @@ import type { DoorConnection, DriverDeps, Probe } from '../driver.ts';
 import { createAgentCode } from './agent-code.ts';
 import { type Claims, createClaims } from './claims.ts';
 import { createHelper, type Helper } from './helper-client.ts';
-import { createIdRanges, type IdRanges } from './id-ranges.ts';
+import { createIdRanges, type IdRanges, RANGE_SIZE } from './id-ranges.ts';
+import type { Look } from './inventory.ts';
 import { createNetworks, type Networks } from './networks.ts';
 import { HOMES, type Paths, pathsOf } from './paths.ts';
 import { probeHost } from './probe.ts';
@@ -34,6 +35,7 @@ export type Parts = {
   /** Host folder with the agent's code. */
   agentCode: () => Promise<string>;
   probe: () => Promise<Probe>;
+  look: Look;
 };
 
 export function createParts(deps: DriverDeps, serve: (connection: DoorConnection) => void): Parts {
@@ -58,7 +60,17 @@ export function createParts(deps: DriverDeps, serve: (connection: DoorConnection
     timeoutMs,
     runtime: createRuntime({ helper, paths, timeoutMs }),
     agentCode: createAgentCode({ pythonDir: deps.pythonDir, python: PYTHON, folder: paths.code, helper }),
+    look: lookBy(helper),
     probe: freshProbe(() => probeHost(paths)),
+  };
+}
+
+/** A look by the helper; once more when it died of something else meanwhile. */
+function lookBy(helper: Helper): Look {
+  return async (firstId, image) => {
+    const look = () => helper.ask('traces', { firstId, size: RANGE_SIZE, image });
+    const { ok } = await look().catch(look);
+    return ok as Awaited<ReturnType<Look>>;
   };
 }
 

@@ -16,8 +16,9 @@ export type Paths = {
   mounts: string;
   /** In the home: images of workspaces, 0700. */
   images: string;
-  /** In the home: the agent's code, compiled. */
+  /** In the home: the agent's code, compiled, and the usual root. */
   code: string;
+  roots: string;
   /** On the whole host: which range of ids belongs to whom. */
   ranges: string;
   cgroupParent: string;
@@ -40,6 +41,7 @@ export function pathsOf(stateDir: string): Paths {
     mounts: join(runDir, 'ws'),
     images: join(stateDir, 'workspaces'),
     code: join(stateDir, 'agent'),
+    roots: join(stateDir, 'roots'),
     ranges: '/run/fumehood/ranges',
     cgroupParent: `fumehood-${homeId}`,
   };

@@ -1,9 +1,10 @@
 /** Removal of all that a slot has on this host, and the proof of it. */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import type { LeftOver } from '../driver.ts';
 import { processesOfCgroup, removeCgroup, thaw } from './cgroups.ts';
 import type { Claim } from './claims.ts';
-import { isOfRange, processesOfRange, processesWithWords, remainsOf, slotsOf, unclaimedNetworks } from './inventory.ts';
+import { isOfRange, processesWithWords, remainsOf, slotsOf, unclaimedNetworks } from './inventory.ts';
 import type { Parts } from './parts.ts';
 import { type SlotPaths, slotPaths } from './paths.ts';
 
@@ -18,14 +19,16 @@ export async function removeSlot(parts: Parts, slot: string): Promise<LeftOver[]
   await endContainer(parts, slot, claim);
   if (claim !== undefined) await attempt('network', () => parts.networks.release(claim.network));
   await attempt('workspace', () => parts.workspaces.release(slot));
-  await attempt('socket', () => rmSync(own.socket, { force: true }));
-  const remains = await settled(() => remainsOf(paths, slot, claim).filter((one) => one.what !== own.bundle));
+  await attempt('socket', () => rm(own.socket, { force: true }));
+  const remains = await settled(async () =>
+    (await remainsOf(paths, slot, claim, parts.look)).filter((one) => one.what !== own.bundle),
+  );
   if (remains.length > 0) return remains;
   // The claim goes last: as long as anything is left, it says where.
-  await attempt('bundle', () => rmSync(own.bundle, { recursive: true, force: true }));
+  await attempt('bundle', () => rm(own.bundle, { recursive: true, force: true }));
   parts.claims.forget(slot);
   freeRange(parts, slot, claim);
-  return remainsOf(paths, slot, undefined);
+  return existsSync(own.bundle) ? [{ kind: 'file', what: own.bundle }] : [];
 }
 
 type Attempt = (what: string, work: () => Promise<void> | void) => Promise<void>;
@@ -47,10 +50,9 @@ export async function endContainer(parts: Parts, slot: string, claim: Claim | un
   await attempt('first process', () => killFirst(own, claim?.firstId));
   await attempt('container', () => parts.runtime.remove(claim?.runtime ?? 'runc', slot));
   await attempt('processes', () => killAll(() => processesOfCgroup(own.cgroup)));
-  if (claim !== undefined) await attempt('processes', () => killAll(() => processesOfRange(claim.firstId)));
   // What a broken runtime keeps of a container that has no processes any more.
   for (const books of [own.container, own.gvisor])
-    await attempt('container', () => rmSync(books, { recursive: true, force: true }));
+    await attempt('container', () => rm(books, { recursive: true, force: true }));
   await attempt('cgroup', () => removeCgroup(own.cgroup));
 }
 
@@ -67,12 +69,16 @@ function freeRange(parts: Parts, slot: string, claim: Claim | undefined): void {
   for (const firstId of firstIds) parts.ranges.free(firstId);
 }
 
-/** What still is there once the kernel had time to let go: it frees loop devices, control groups and dead processes a moment after their last use. */
-async function settled(look: () => LeftOver[]): Promise<LeftOver[]> {
+/**
+ * What still is there once the kernel had time to let go: it frees loop devices, control groups and dead processes a moment after their last use.
+ * A process that lives on, wherever it has hidden, is ended.
+ */
+async function settled(look: () => Promise<LeftOver[]>): Promise<LeftOver[]> {
   const deadline = performance.now() + LETTING_GO_MS;
   for (let waitMs = 5; ; waitMs = Math.min(waitMs * 2, 200)) {
-    const found = look();
+    const found = await look();
     if (found.length === 0 || performance.now() > deadline) return found;
+    for (const { kind, what } of found) if (kind === 'process') kill(Number(what));
     await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
 }
@@ -124,7 +130,7 @@ export async function takeInventory(
       if (claim !== undefined) networks.push(claim.network);
     } else {
       if (options.remove) await endRuntimeCalls(parts, slot);
-      found.push(...(options.remove ? await removeSlot(parts, slot) : remainsOf(paths, slot, claim)));
+      found.push(...(await (options.remove ? removeSlot(parts, slot) : remainsOf(paths, slot, claim, parts.look))));
     }
   }
   if (options.remove) {

@@ -68,20 +68,23 @@ export function makeEtc(etc: string, hostname: string, image?: ImageRoot): void 
   if (image === undefined) addFromHost(etc);
 }
 
+/** Files of the host's /etc that its programs look for. */
+export const ETC_FILES: readonly string[] = [
+  'ld.so.cache',
+  'ld.so.conf',
+  'services',
+  'protocols',
+  'mime.types',
+  'debian_version',
+  'localtime',
+  'inputrc',
+  'bash.bashrc',
+];
+
 /** What the host's programs look for. */
 function addFromHost(etc: string): void {
   for (const folder of etcFolders()) mkdirSync(join(etc, folder.slice('/etc/'.length)), { recursive: true });
-  for (const name of [
-    'ld.so.cache',
-    'ld.so.conf',
-    'services',
-    'protocols',
-    'mime.types',
-    'debian_version',
-    'localtime',
-    'inputrc',
-    'bash.bashrc',
-  ]) {
+  for (const name of ETC_FILES) {
     if (existsSync(join('/etc', name))) copyFileSync(join('/etc', name), join(etc, name));
   }
   if (existsSync('/usr/lib/os-release')) symlinkSync('../usr/lib/os-release', join(etc, 'os-release'));

@@ -6,7 +6,8 @@ import type { Helper } from './helper-client.ts';
 import type { IdRanges } from './id-ranges.ts';
 import { type Paths, slotPaths } from './paths.ts';
 import { CALM_MS, type Shelf } from './restock.ts';
-import { makeEtc, makeRootSkeleton, SANDBOX_UID } from './root-skeleton.ts';
+import { SANDBOX_UID } from './root-skeleton.ts';
+import { createUsualRoot } from './usual-root.ts';
 
 /** A mounted workspace that belongs to the sandbox user of one id range, with an empty root beside it. */
 export type Workspace = { slot: string; path: string; firstId: number };
@@ -22,11 +23,9 @@ export type Workspaces = Shelf & {
 /** One inode for so many bytes, and a floor, so that a small workspace still holds many small files. */
 const BYTES_PER_INODE = 16 * 1024;
 const FEWEST_INODES = 4096;
-/** The name that stands in a root until its sandbox comes. */
-export const NO_NAME = 'sandbox';
-
 export function createWorkspaces(deps: { paths: Paths; helper: Helper; ranges: IdRanges }): Workspaces {
   const { paths, helper, ranges } = deps;
+  const usualRoot = createUsualRoot(paths.roots);
   const pool = new Map<number, Workspace[]>();
   let wanted = { count: 0, sizeBytes: 0 };
 
@@ -37,18 +36,15 @@ export function createWorkspaces(deps: { paths: Paths; helper: Helper; ranges: I
     try {
       mkdirSync(own.workspace, { mode: 0o700 });
       const inodes = Math.max(FEWEST_INODES, Math.floor(sizeBytes / BYTES_PER_INODE));
-      const made = helper.ask('workspace', {
+      mkdirSync(own.bundle, { mode: 0o711 });
+      await helper.ask('workspace', {
         image: own.image,
         sizeBytes,
         inodes,
         target: own.workspace,
         owner: firstId + SANDBOX_UID,
+        root: { source: usualRoot(), target: own.bundle },
       });
-      made.catch(() => undefined);
-      mkdirSync(own.bundle, { mode: 0o711 });
-      makeRootSkeleton(own.rootfs, []);
-      makeEtc(own.etc, NO_NAME);
-      await made;
       return { slot, path: own.workspace, firstId };
     } catch (error) {
       await release(slot).catch(() => undefined);
