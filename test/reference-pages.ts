@@ -12,6 +12,7 @@ import type { MetricSpec } from '#src/telemetry/instrument.ts';
 import { METRICS } from '#src/telemetry/metrics.ts';
 import { LIMITS } from '#src/tracking/run.ts';
 import { cliPage } from './cli-page.ts';
+import { escapeSuitePage } from './escape-suite-page.ts';
 
 const GENERATED = '<!-- Made from the code by "FUMEHOOD_UPDATE_REFERENCE=1 node --test test/docs.test.ts". -->\n';
 
@@ -100,5 +101,6 @@ export const referencePages = async (): Promise<Record<string, string>> => ({
   'reference/configuration.md': configuration(),
   'reference/doors.md': doors(),
   'reference/errors.md': errors(),
+  'reference/escape-suite.md': escapeSuitePage(GENERATED, cell),
   'reference/metrics.md': metrics(),
 });
