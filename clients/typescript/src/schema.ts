@@ -626,6 +626,22 @@ export type Operations = {
     answer: { pid: number; url: string; version: string; home: string; uptimeSeconds: number; sandboxes: { running: number; starting: number; stopped: number; failed: number }; doors: Record<string, string>; driver: { id: string; usable: boolean; runtimes: string[] }; database: string; auditEntries: number; memoryBytes: number };
     start: undefined;
   };
+  /** Stream a backup of the store and of all blobs, without keys; the end of the tar file is left to the reader */
+  'POST /api/v1/backups': {
+    params: undefined;
+    query: undefined;
+    body: Record<string, never>;
+    answer: Bytes;
+    start: undefined;
+  };
+  /** Give the key of this home a new version and wrap all data keys anew */
+  'POST /api/v1/keys/rotate': {
+    params: undefined;
+    query: undefined;
+    body: Record<string, never>;
+    answer: { key: string; version: number; rewrapped: number; retiring: number[] };
+    start: undefined;
+  };
   /** Metrics of the control plane in the Prometheus text format */
   'GET /metrics': {
     params: undefined;
