@@ -55,7 +55,12 @@ import { runOpenRoutes } from '#src/tracking/run-open-routes.ts';
 import { runRoutes } from '#src/tracking/run-routes.ts';
 import { quotaRoutes } from '#src/usage/quota-routes.ts';
 
-export type ControlPlane = { url: string; close(): Promise<void> };
+export type ControlPlane = {
+  url: string;
+  /** How many run now; they go on when the control plane is closed. */
+  sandboxes(): number;
+  close(): Promise<void>;
+};
 
 const DAY_MS = 86_400_000;
 const SWEEP_EVERY_MS = 600_000;
@@ -117,6 +122,7 @@ export async function startControlPlane(config: Config): Promise<ControlPlane> {
   const timers = startTimers(core, data, authenticator);
   return {
     url: places.url,
+    sandboxes: () => live.all().length,
     close: async () => {
       for (const timer of timers) clearInterval(timer);
       await keeper.stop();

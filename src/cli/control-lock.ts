@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { AppError } from '#kernel/errors.ts';
 import { type Control, inHome, isAlive, readControl, readJson } from './home.ts';
 
+/** Written by a control plane that stopped while sandboxes went on. */
+export const LEFT_FILE = 'control.left';
+
 type Owner = { pid: number; startTicks: string };
 
 /** When a process started, in clock ticks since boot: tells a process from a later one with the same id. */
@@ -23,7 +26,7 @@ export function lockOwner(home: string): number | undefined {
 }
 
 /** Takes a home for this process, so that no second control plane starts on it; throws `conflict` when one runs. The lock of a dead process is taken over. */
-export function lockHome(home: string): { announce(control: Control): void; release(): void } {
+export function lockHome(home: string): { announce(control: Control): void; release(sandboxesLeft?: number): void } {
   const file = join(home, 'control.lock');
   inHome(home, () => {
     mkdirSync(home, { recursive: true, mode: 0o700 });
@@ -33,11 +36,18 @@ export function lockHome(home: string): { announce(control: Control): void; rele
   return {
     announce: (control) =>
       inHome(home, () => writeFileSync(join(home, 'control.json'), JSON.stringify(control), { mode: 0o600 })),
-    release: () => {
+    release: (sandboxesLeft) => {
+      if (sandboxesLeft !== undefined) noteLeft(home, sandboxesLeft);
       rmSync(join(home, 'control.json'), { force: true });
       rmSync(file, { force: true });
     },
   };
+}
+
+function noteLeft(home: string, sandboxes: number): void {
+  const file = join(home, LEFT_FILE);
+  if (sandboxes === 0) rmSync(file, { force: true });
+  else writeFileSync(file, JSON.stringify({ sandboxes }), { mode: 0o600 });
 }
 
 function writeLock(home: string, file: string): void {

@@ -58,6 +58,7 @@ test('with the capabilities that the unit leaves a sandbox starts; SIGTERM ends 
     assert.equal(await cli('sandbox', 'exec', id, '--', 'cat', '/workspace/x'), 'kept\n');
     second.kill('SIGTERM');
     assert.deepEqual(await once(second, 'exit'), [0, null]);
+    assert.match(await cli('down', '--yes'), /1 sandbox\(es\) deleted/, '"down" ends them after a stop too');
   } finally {
     execFileSync(process.execPath, [MAIN, 'down', '--yes'], { env, stdio: 'pipe' });
     rmSync(home, { recursive: true, force: true });

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '#kernel/errors.ts';
 import { at } from '../api-client.ts';
 import type { Command, Context } from '../command.ts';
+import { LEFT_FILE } from '../control-lock.ts';
 import { isAlive, readControl } from '../home.ts';
 
 type Sandbox = { id: string; name: string; state: string };
@@ -44,12 +45,13 @@ export const down: readonly Command[] = [
   },
 ];
 
-/** The control plane of this home; one that died with sandboxes left is started once more, to end them. */
+/** The control plane of this home; where it ended with sandboxes left, it is started once more to end them. */
 async function findRunning(context: Context) {
   const running = readControl(context.home);
   if (running !== undefined) return running;
-  if (!existsSync(join(context.home, 'control.lock'))) return undefined;
-  context.out.note('the control plane died; starting it once more to end what it left');
+  const died = existsSync(join(context.home, 'control.lock'));
+  if (!died && !existsSync(join(context.home, LEFT_FILE))) return undefined;
+  context.out.note(`the control plane ${died ? 'died' : 'is stopped'}; starting it once more to end what it left`);
   const { detach } = await import('../detach.ts');
   return detach({ home: context.home, env: context.env, words: ['--listen', '127.0.0.1:0'] });
 }

@@ -26,6 +26,7 @@ async function runForeground(context: Context): Promise<number> {
   const flags = listen === undefined ? {} : { listen };
   const config = loadConfig({ home: context.home, flags, env: context.env, cwd: process.cwd() });
   const lock = lockHome(context.home);
+  let sandboxesLeft: number | undefined;
   // A line of the log that finds no space is lost; who is served goes on.
   process.stderr.on('error', () => undefined);
   try {
@@ -40,9 +41,10 @@ async function runForeground(context: Context): Promise<number> {
     const signal = await stopSignal();
     context.out.note(`stopping (${signal}); sandboxes go on, and the next "fumehood up" finds them`);
     await plane.close();
+    sandboxesLeft = plane.sandboxes();
     return signal === 'SIGINT' ? 130 : 0;
   } finally {
-    lock.release();
+    lock.release(sandboxesLeft);
   }
 }
 
