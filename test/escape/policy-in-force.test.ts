@@ -72,6 +72,21 @@ test('the first packet of a sandbox is judged by its own grants, made on the spo
   }
 });
 
+test('the API of the control plane is reached neither directly nor through the proxy, even by who is granted it', async () => {
+  const { host, port } = new URL(control.url);
+  await create('caller', '--egress', host);
+  const code = `${LOOK(host)}
+def knock(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return "reached"
+    except OSError as error:
+        return errno.errorcode.get(error.errno, type(error).__name__)
+print(json.dumps([ask("${host}"), ask("localhost:${port}"), knock(${port})]))`;
+  assert.deepEqual(JSON.parse(await python('caller', code)), ['403', '403', 'ECONNREFUSED']);
+  assert.equal((await fetch(`${control.url}/healthz`)).status, 200, 'it is there');
+});
+
 const WATCH = (target: string): string => `${LOOK(target)}
 if os.fork() == 0:
     os.setsid()

@@ -2,18 +2,18 @@
  * How fast a sandbox may read and write its workspace. Workspaces lie on one disk: without a bound, who writes and syncs without end makes
  * everybody else's syncs ten times longer.
  */
-import { statSync } from 'node:fs';
-import { cgroupControllers } from './cgroups.ts';
+import { existsSync, statSync } from 'node:fs';
+import { cgroupControllers, cgroupVersion } from './cgroups.ts';
 
 const MIB = 1024 * 1024;
 const BYTES_PER_SECOND = { read: 256 * MIB, write: 128 * MIB };
 const OPERATIONS_PER_SECOND = 8192;
 
 /** Whether the kernel can bound it. */
-export const diskIsThrottled = (): boolean => {
-  const controllers = cgroupControllers();
-  return controllers.includes('blkio') || controllers.includes('io');
-};
+export const diskIsThrottled = (): boolean =>
+  cgroupVersion() === 2
+    ? cgroupControllers().includes('io')
+    : existsSync('/sys/fs/cgroup/blkio/blkio.throttle.write_bps_device');
 
 /** The part of an OCI configuration's resources for the device that holds a folder, where the kernel can bound it. */
 export function diskThrottle(folder: string): Record<string, unknown> {
