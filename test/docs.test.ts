@@ -15,7 +15,7 @@ const ROOT = join(import.meta.dirname, '..');
 const PAGES = [
   ...globSync(['*.md', 'docs/**/*.md'], { cwd: ROOT }).filter((page) => !page.startsWith('node_modules')),
 ].sort();
-const RUN = PAGES.filter((page) => page === 'README.md' || /^docs\/(tutorials|how-to)\//.test(page));
+const RUN = PAGES.filter((page) => page === 'README.md' || /^docs\/(tutorials|how-to|runbook)\//.test(page));
 
 type Step = { command: string; expected: string[]; exitCode: number };
 
