@@ -10,6 +10,7 @@ import { measureControlPlane } from './cases/control-plane.ts';
 import { measureObjects } from './cases/objects.ts';
 import { measurePolicy } from './cases/policy.ts';
 import { measureSandboxes } from './cases/sandboxes.ts';
+import { measureSlopes } from './cases/slopes.ts';
 import { measureTracking } from './cases/tracking.ts';
 import type { Row } from './measure.ts';
 import { machine, table } from './report.ts';
@@ -22,6 +23,7 @@ const CASES: Record<string, (say: (text: string) => void) => Promise<Row[]>> = {
   sandboxes: measureSandboxes,
   tracking: measureTracking,
   objects: measureObjects,
+  slopes: measureSlopes,
 };
 
 const { values, positionals } = parseArgs({ options: { json: { type: 'string' } }, allowPositionals: true });

@@ -6,12 +6,12 @@ import { systemClock } from '#kernel/clock.ts';
 import { openAuditLog } from '#src/audit/audit-log.ts';
 import { createSigner } from '#src/audit/checkpoint.ts';
 import { createCommitter } from '#src/audit/committer.ts';
-import type { EntryDraft } from '#src/audit/entry.ts';
 import { proveEntry, verifyEntryProof } from '#src/audit/prove-entry.ts';
 import { publishTo } from '#src/audit/tile-publisher.ts';
 import { createLogVerifier } from '#src/composition/verify-worker.ts';
 import { openDatabase } from '#src/database/open-database.ts';
 import { quantiles, type Row } from '../measure.ts';
+import { sampleEntry } from '../sample-entry.ts';
 
 const WRITERS = 64;
 const DURATION_MS = 5_000;
@@ -30,7 +30,7 @@ export async function measureAudit(): Promise<Row[]> {
     const writer = async (id: number): Promise<void> => {
       for (let at = 0; performance.now() - begun < DURATION_MS; at += 1) {
         const started = performance.now();
-        await committer.commit(async () => ({ entries: [entryOf(id, at)], answer: undefined }));
+        await committer.commit(async () => ({ entries: [sampleEntry(id, at)], answer: undefined }));
         samples.push(performance.now() - started);
       }
     };
@@ -66,7 +66,7 @@ async function measureProofs(scratch: string): Promise<Row[]> {
     const log = await openAuditLog({ database, signer, clock: systemClock });
     const committer = createCommitter({ database, log });
     for (let from = 0; from < ENTRIES; from += AT_ONCE) {
-      const entries = Array.from({ length: Math.min(AT_ONCE, ENTRIES - from) }, (_, at) => entryOf(from, at));
+      const entries = Array.from({ length: Math.min(AT_ONCE, ENTRIES - from) }, (_, at) => sampleEntry(from, at));
       await committer.commit(async () => ({ entries }));
     }
     await publishTo({ database, publicKey }, folder, 0);
@@ -107,14 +107,3 @@ async function measureProofs(scratch: string): Promise<Row[]> {
     await database.close();
   }
 }
-
-const entryOf = (writer: number, at: number): EntryDraft => ({
-  time: Date.now(),
-  actor: { type: 'sandbox', id: `sb-${writer}`, user: 'erin' },
-  action: 'run.log',
-  object: { kind: 'run', id: `run-${writer}` },
-  decision: { id: `dec-${writer}-${at}`, allowed: true, bundles: [], inputDigest: `sha256:${'0'.repeat(64)}` },
-  outcome: 'ok',
-  requestId: `req-${writer}-${at}`,
-  door: 'mlflow',
-});

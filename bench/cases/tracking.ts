@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openDatabase } from '#src/database/open-database.ts';
-import type { Run } from '#src/tracking/run.ts';
-import { insertMetrics, insertRun } from '#src/tracking/run-store.ts';
 import { startControlPlane } from '../../test/control-plane.ts';
+import { fillRuns } from '../fill-runs.ts';
 import type { Load, LoadResult } from '../load.ts';
 import type { Row } from '../measure.ts';
 import { type MlflowMode, openMlflow } from '../mlflow-server.ts';
@@ -121,15 +120,7 @@ async function searchMany(target: Target, home: string, say: (text: string) => v
   say(`  filling in ${MANY_RUNS} runs`);
   const database = await openDatabase(`sqlite:${join(home, 'state.db')}`);
   try {
-    for (let from = 0; from < MANY_RUNS; from += 1000)
-      await database.transaction(async (tx) => {
-        for (let at = from; at < Math.min(from + 1000, MANY_RUNS); at += 1) {
-          const run = runOf(at, String(experiment));
-          await insertRun(tx, run);
-          const value = (at * 7919) % MANY_RUNS;
-          await insertMetrics(tx, run, [{ key: 'loss', value, timeMs: 1, step: 0 }]);
-        }
-      });
+    await fillRuns(database, { experimentId: String(experiment), from: 0, to: MANY_RUNS });
   } finally {
     await database.close();
   }
@@ -150,20 +141,6 @@ async function searchMany(target: Target, home: string, say: (text: string) => v
     reached: medianMs <= 50,
   };
 }
-
-const runOf = (at: number, experimentId: string): Run => ({
-  id: at.toString(16).padStart(32, '0'),
-  experimentId,
-  name: `run-${at}`,
-  status: 'FINISHED',
-  startMs: 1_700_000_000_000 + at,
-  endMs: 1_700_000_001_000 + at,
-  lifecycle: 'active',
-  owner: 'operator',
-  sandboxId: null,
-  userId: 'operator',
-  artifactUri: `mlflow-artifacts:/${experimentId}/${at}/artifacts`,
-});
 
 const post = (target: Target, path: string, body: string): Promise<LoadResult> =>
   loadWith(target, {
