@@ -4,9 +4,9 @@ import type { Command } from '../command.ts';
 export const setup: readonly Command[] = [
   {
     verb: '',
-    summary: 'Install what sandboxes are run with: system packages, uv, opa',
+    summary: 'Install what sandboxes are run with: system packages, uv, opa, runsc (gVisor)',
     example: 'fumehood setup opa',
-    args: [{ name: 'WHAT', choices: ['host', 'uv', 'opa'], help: 'the system packages, or a tool' }],
+    args: [{ name: 'WHAT', choices: ['host', 'uv', 'opa', 'runsc'], help: 'the system packages, or a tool' }],
     run: async (context) => {
       context.out.text(`${context.arg('WHAT')} is there`, { installed: context.arg('WHAT') });
       return undefined;

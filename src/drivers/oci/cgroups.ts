@@ -11,25 +11,26 @@ const SOCKET_SHARE = 4;
 export type CgroupVersion = 1 | 2;
 
 /** Version 2 alone, or version 1 (also where version 2 is mounted beside it, without controllers). */
-export const cgroupVersion = (): CgroupVersion | undefined => {
-  if (existsSync(join(ROOT, 'cgroup.controllers'))) return 2;
-  return existsSync(join(ROOT, 'memory')) ? 1 : undefined;
+export const cgroupVersion = (root = ROOT): CgroupVersion | undefined => {
+  if (existsSync(join(root, 'cgroup.controllers'))) return 2;
+  return existsSync(join(root, 'memory')) ? 1 : undefined;
 };
 
 /** Controllers that can be used. */
-export function cgroupControllers(): string[] {
-  if (cgroupVersion() === 2) return readFileSync(join(ROOT, 'cgroup.controllers'), 'utf8').trim().split(/\s+/);
-  return existsSync(ROOT) ? readdirSync(ROOT) : [];
+export function cgroupControllers(root = ROOT): string[] {
+  if (cgroupVersion(root) === 2) return readFileSync(join(root, 'cgroup.controllers'), 'utf8').trim().split(/\s+/);
+  return existsSync(root) ? readdirSync(root) : [];
 }
 
 /** Whether memory and swap are limited together, or there is no swap to escape to. */
-export function swapIsBounded(): boolean {
-  const accounted = cgroupVersion() === 2 ? true : existsSync(join(ROOT, 'memory/memory.memsw.limit_in_bytes'));
-  return accounted || readFileSync('/proc/swaps', 'utf8').trim().split('\n').length < 2;
-}
+export const swapIsBounded = (): boolean =>
+  swapIsAccounted() || readFileSync('/proc/swaps', 'utf8').trim().split('\n').length < 2;
 
-export const swapIsAccounted = (): boolean =>
-  cgroupVersion() === 2 || existsSync(join(ROOT, 'memory/memory.memsw.limit_in_bytes'));
+/** Version 1 has a file for it at its root; version 2 has `memory.swap.max` below its root, unless it was booted without. */
+export function swapIsAccounted(root = ROOT, commandLine = readFileSync('/proc/cmdline', 'utf8')): boolean {
+  if (cgroupVersion(root) === 1) return existsSync(join(root, 'memory/memory.memsw.limit_in_bytes'));
+  return cgroupVersion(root) === 2 && !/(^|\s)swapaccount=0(\s|$)/.test(commandLine);
+}
 
 /**
  * How the kernel counts what waits in the sockets of a control group: as its memory (version 2), apart and only under a limit of its own
@@ -71,35 +72,37 @@ export type CgroupStats = {
   oomKills: number;
 };
 
-export function readCgroup(name: string): CgroupStats {
-  if (cgroupVersion() === 2) {
-    const at = join(ROOT, name);
+/** Readings of a cgroup; what the kernel does not tell is 0. `memory.peak` is there from Linux 5.19 on: before, the peak is what is seen now. */
+export function readCgroup(name: string, root = ROOT): CgroupStats {
+  if (cgroupVersion(root) === 2) {
+    const at = join(root, name);
+    const memoryBytes = number(join(at, 'memory.current'));
     return {
       cpuSeconds: keyed(join(at, 'cpu.stat'), 'usage_usec') / 1e6,
-      memoryBytes: number(join(at, 'memory.current')),
-      memoryPeakBytes: number(join(at, 'memory.peak')),
+      memoryBytes,
+      memoryPeakBytes: Math.max(memoryBytes, number(join(at, 'memory.peak'))),
       pids: number(join(at, 'pids.current')),
       oomKills: keyed(join(at, 'memory.events'), 'oom_kill'),
     };
   }
   return {
-    cpuSeconds: number(join(ROOT, 'cpuacct', name, 'cpuacct.usage')) / 1e9,
-    memoryBytes: number(join(ROOT, 'memory', name, 'memory.usage_in_bytes')),
-    memoryPeakBytes: number(join(ROOT, 'memory', name, 'memory.max_usage_in_bytes')),
-    pids: number(join(ROOT, 'pids', name, 'pids.current')),
-    oomKills: keyed(join(ROOT, 'memory', name, 'memory.oom_control'), 'oom_kill'),
+    cpuSeconds: number(join(root, 'cpuacct', name, 'cpuacct.usage')) / 1e9,
+    memoryBytes: number(join(root, 'memory', name, 'memory.usage_in_bytes')),
+    memoryPeakBytes: number(join(root, 'memory', name, 'memory.max_usage_in_bytes')),
+    pids: number(join(root, 'pids', name, 'pids.current')),
+    oomKills: keyed(join(root, 'memory', name, 'memory.oom_control'), 'oom_kill'),
   };
 }
 
 /** Every folder of a cgroup, in all hierarchies. */
-export function cgroupFolders(name: string): string[] {
+export function cgroupFolders(name: string, root = ROOT): string[] {
   const roots =
-    cgroupVersion() === 2
-      ? [ROOT]
-      : existsSync(ROOT)
-        ? readdirSync(ROOT).map((controller) => join(ROOT, controller))
+    cgroupVersion(root) === 2
+      ? [root]
+      : existsSync(root)
+        ? readdirSync(root).map((controller) => join(root, controller))
         : [];
-  return roots.map((root) => join(root, name)).filter((path) => existsSync(path));
+  return roots.map((top) => join(top, name)).filter((path) => existsSync(path));
 }
 
 /** Names of the cgroups below a parent, over all hierarchies. */
@@ -111,8 +114,8 @@ export function cgroupChildren(parent: string): string[] {
 }
 
 /** Removes what a runtime left of a cgroup; a folder with processes in it stays and is found by the re-inventory. */
-export function removeCgroup(name: string): void {
-  for (const folder of cgroupFolders(name)) {
+export function removeCgroup(name: string, root = ROOT): void {
+  for (const folder of cgroupFolders(name, root)) {
     try {
       rmdirSync(folder);
     } catch {
@@ -123,17 +126,17 @@ export function removeCgroup(name: string): void {
 
 const FREEZE_TIMEOUT_MS = 5000;
 
-const freezer = (name: string): { path: string; frozen: string; thawed: string } =>
-  cgroupVersion() === 2
-    ? { path: join(ROOT, name, 'cgroup.freeze'), frozen: '1', thawed: '0' }
-    : { path: join(ROOT, 'freezer', name, 'freezer.state'), frozen: 'FROZEN', thawed: 'THAWED' };
+const freezer = (name: string, root: string): { path: string; frozen: string; thawed: string } =>
+  cgroupVersion(root) === 2
+    ? { path: join(root, name, 'cgroup.freeze'), frozen: '1', thawed: '0' }
+    : { path: join(root, 'freezer', name, 'freezer.state'), frozen: 'FROZEN', thawed: 'THAWED' };
 
 /** Whether all processes of a cgroup stand still. */
-export function isFrozen(name: string): boolean {
-  const { path, frozen } = freezer(name);
+export function isFrozen(name: string, root = ROOT): boolean {
+  const { path, frozen } = freezer(name, root);
   try {
     if (readFileSync(path, 'utf8').trim() !== frozen) return false;
-    return cgroupVersion() === 1 || keyed(join(ROOT, name, 'cgroup.events'), 'frozen') === 1;
+    return cgroupVersion(root) === 1 || keyed(join(root, name, 'cgroup.events'), 'frozen') === 1;
   } catch {
     return false;
   }
@@ -161,8 +164,8 @@ export function isInCgroup(pid: number, name: string): boolean {
 }
 
 /** Processes in a cgroup, over all hierarchies. */
-export function processesOfCgroup(name: string): number[] {
-  const pids = cgroupFolders(name).flatMap((folder) => {
+export function processesOfCgroup(name: string, root = ROOT): number[] {
+  const pids = cgroupFolders(name, root).flatMap((folder) => {
     try {
       return readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
     } catch {
@@ -172,20 +175,28 @@ export function processesOfCgroup(name: string): number[] {
   return [...new Set(pids)].filter((pid) => pid > 0);
 }
 
+/** Ends all processes of a cgroup at once, those that are being made among them (version 2, from Linux 5.14 on); false where that cannot be. */
+export function killCgroup(name: string, root = ROOT): boolean {
+  const path = join(root, name, 'cgroup.kill');
+  if (cgroupVersion(root) !== 2 || !existsSync(path)) return false;
+  writeFileSync(path, '1');
+  return true;
+}
+
 /** Makes all processes of a cgroup stand still; resolves when they do. */
-export async function freeze(name: string): Promise<void> {
-  const { path, frozen } = freezer(name);
+export async function freeze(name: string, root = ROOT): Promise<void> {
+  const { path, frozen } = freezer(name, root);
   const deadline = performance.now() + FREEZE_TIMEOUT_MS;
   do {
     writeFileSync(path, frozen);
-    if (isFrozen(name)) return;
+    if (isFrozen(name, root)) return;
     await new Promise((resolve) => setTimeout(resolve, 2));
   } while (performance.now() < deadline);
   throw new Error(`the processes of ${name} do not stand still`);
 }
 
 /** Lets them go on. A cgroup that is gone has none. */
-export function thaw(name: string): void {
-  const { path, thawed } = freezer(name);
+export function thaw(name: string, root = ROOT): void {
+  const { path, thawed } = freezer(name, root);
   if (existsSync(path)) writeFileSync(path, thawed);
 }

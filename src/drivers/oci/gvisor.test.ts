@@ -1,4 +1,4 @@
-/** The contract on gVisor, where it is installed: "fumehood doctor --fix runsc" builds it. */
+/** The contract on gVisor, where it is installed: "fumehood setup runsc" builds it. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -152,7 +152,7 @@ function cgroupChecks(): Finding[] {
     state: controllers.has(name) || (name === 'freezer' && version === 2) ? 'ok' : 'missing',
     found: version === undefined ? 'no control groups' : `version ${version}`,
     consequence: `The limit on ${name} could not be enforced, so what asks for it is refused.`,
-    fix: version === 2 ? `echo +${name} > /sys/fs/cgroup/cgroup.subtree_control` : '',
+    fix: `boot without cgroup_disable=${name}${version === 2 ? ', and with no hierarchy of version 1 that holds it' : ''}`,
     required,
   });
   return [
@@ -166,7 +166,7 @@ function cgroupChecks(): Finding[] {
       state: diskIsThrottled() ? 'ok' : 'degraded',
       found: diskIsThrottled() ? 'bounded' : 'this kernel has no control group for disks',
       consequence: 'A sandbox that writes without end can slow down the disk for all others.',
-      fix: cgroupVersion() === 2 ? 'echo +io > /sys/fs/cgroup/cgroup.subtree_control' : '',
+      fix: `boot without cgroup_disable=${cgroupVersion() === 2 ? 'io' : 'blkio'}, on a kernel with throttling of block devices`,
       required: false,
     },
     {

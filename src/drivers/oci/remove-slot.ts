@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import type { LeftOver } from '../driver.ts';
-import { processesOfCgroup, removeCgroup, thaw } from './cgroups.ts';
+import { killCgroup, processesOfCgroup, removeCgroup, thaw } from './cgroups.ts';
 import type { Claim } from './claims.ts';
 import { isOfRange, processesWithWords, remainsOf, slotsOf, unclaimedNetworks } from './inventory.ts';
 import type { Parts } from './parts.ts';
@@ -49,6 +49,7 @@ export async function endContainer(parts: Parts, slot: string, claim: Claim | un
   const attempt = attemptOf(parts, slot);
   await attempt('first process', () => killFirst(own, claim?.firstId));
   await attempt('container', () => parts.runtime.remove(claim?.runtime ?? 'runc', slot));
+  await attempt('processes', () => void killCgroup(own.cgroup));
   await attempt('processes', () => killAll(() => processesOfCgroup(own.cgroup)));
   // What a broken runtime keeps of a container that has no processes any more.
   for (const books of [own.container, own.gvisor])

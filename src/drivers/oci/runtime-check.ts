@@ -14,7 +14,7 @@ const HYBRID_ROOT = '/sys/fs/cgroup/unified';
 const FIXES: Readonly<Record<RuntimeName, string>> = {
   runc: 'apt-get install -y runc',
   crun: 'apt-get install -y crun',
-  runsc: 'fumehood doctor --fix runsc',
+  runsc: 'fumehood setup runsc',
 };
 
 /** Looks at one runtime. */
