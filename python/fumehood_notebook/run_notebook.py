@@ -6,6 +6,8 @@ The notebook with its outputs is written to OUTPUT, also when a cell fails. Exit
 does; 2 when the environment has no Jupyter client.
 """
 
+import os
+import re
 import sys
 import time
 
@@ -18,6 +20,7 @@ except ImportError as missing:
     sys.exit(2)
 
 LONGEST_CELL_S = 7 * 86400
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Printing(NotebookClient):
@@ -44,7 +47,8 @@ def run(notebook) -> int:
             try:
                 client.execute_cell(notebook.cells[index], index)
             except (CellExecutionError, DeadKernelError) as error:
-                print(error, file=sys.stderr)
+                text = str(error)
+                print(text if "CLICOLOR_FORCE" in os.environ else COLOURS.sub("", text), file=sys.stderr)
                 return 1
             print(f"    {time.monotonic() - started:.1f} s", flush=True)
     return 0
@@ -52,6 +56,10 @@ def run(notebook) -> int:
 
 def main() -> int:
     notebook = nbformat.read(sys.argv[1], as_version=4)
+    # Cells of notebooks of before 4.5 have no ids; the form that is written asks for them.
+    for cell in notebook.cells:
+        cell.setdefault("id", os.urandom(4).hex())
+    notebook.nbformat_minor = max(notebook.nbformat_minor, 5)
     try:
         return run(notebook)
     except KeyboardInterrupt:

@@ -135,8 +135,8 @@ async function remove(context: Context, { id, name }: Made): Promise<void> {
 async function execute(context: Context, program: Program, made: Made, done: Done, limits: Limits): Promise<number> {
   const { api } = context;
   for (const file of [program.file, ...context.many('copy')])
-    await copyIn(context, file, { id: made.id, path: `${WORKSPACE}/${basename(file)}` });
-  if (program.notebook) await copyIn(context, RUNNER, { id: made.id, path: RUNNER_INSIDE });
+    await copyIn(context, file, { id: made.name, path: `${WORKSPACE}/${basename(file)}` });
+  if (program.notebook) await copyIn(context, RUNNER, { id: made.name, path: RUNNER_INSIDE });
   const list = (tell: boolean): Promise<RemoteFile[]> =>
     listFiles(api, made.id, WORKSPACE, {
       limits: { ...limits, files: 10 * MOST_FILES },
@@ -147,7 +147,8 @@ async function execute(context: Context, program: Program, made: Made, done: Don
   const argv = program.notebook
     ? ['python3', RUNNER_INSIDE, program.name, program.name]
     : ['python3', '-u', program.name, ...context.rest];
-  const start = body({ argv, env: environmentOf(context), cwd: WORKSPACE });
+  const colour = context.out.terminal.colour.stderr ? { CLICOLOR_FORCE: '1' } : {};
+  const start = body({ argv, env: { ...colour, ...environmentOf(context) }, cwd: WORKSPACE });
   const exitCode = await streamExec(context, at('sandboxes', made.id, 'exec'), start, {});
   const changed = (await list(true)).filter((one) => before.get(one.path) !== stamp(one));
   await bringHome(context, { id: made.id, files: changed }, program, done, limits);

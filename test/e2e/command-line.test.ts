@@ -115,6 +115,35 @@ test('run: a mistyped verb, another kind of file and arguments of a notebook are
   }
 });
 
+test('run: a notebook runs cell by cell, is tracked, and comes back with its outputs', {
+  timeout: 300_000,
+}, async () => {
+  const packages = ['nbclient', 'ipykernel', 'mlflow-skinny'].flatMap((name) => ['--package', name]);
+  await control.json(['environment', 'create', 'cells', ...packages]);
+  const cell = (source: string) => ({ cell_type: 'code', execution_count: null, metadata: {}, outputs: [], source });
+  const cells = [
+    cell('import mlflow\nwith mlflow.start_run(run_name="noted") as run: mlflow.log_metric("loss", 0.5)'),
+    cell('6 * 7'),
+    cell('raise ValueError("on purpose")'),
+    cell('print("never")'),
+  ];
+  const notebook = { cells, metadata: { kernelspec: { name: 'python3' } }, nbformat: 4, nbformat_minor: 4 };
+  const out = join(folder, 'noted');
+  const file = program('noted.ipynb', JSON.stringify(notebook));
+  const done = await control.run(['run', file, '--environment', 'cells', '--memory', '1g', '--out', out]);
+  assert.equal(done.code, 1, done.stderr);
+  assert.match(done.stdout, /^\[2\/4\]\n42$/m);
+  assert.match(done.stderr, /ValueError: on purpose/);
+  assert.match(done.stderr, /^run [0-9a-f]{32} "noted" http\S+ from environment:cells$/m);
+  const back = JSON.parse(readFileSync(join(out, 'noted.ipynb'), 'utf8')) as {
+    cells: { outputs: { output_type: string; data?: Record<string, string[]> }[] }[];
+  };
+  assert.deepEqual(back.cells[1]?.outputs[0]?.data?.['text/plain'], ['42']);
+  assert.equal(back.cells[2]?.outputs[0]?.output_type, 'error');
+  assert.deepEqual(back.cells[3]?.outputs, []);
+  assert.deepEqual(await names(), ['first']);
+});
+
 test('shell: a real terminal, with its size, colours and full-screen programs; its exit code is passed on', async () => {
   const terminal = openTerminal(['sandbox', 'shell', 'first'], { home: control.home });
   await terminal.shows(/first:~\$ /);
