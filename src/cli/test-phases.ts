@@ -31,6 +31,7 @@ export const PHASES = [
     timeoutMs: 300_000,
   },
   { name: 'policy', title: 'policies', files: ['test/policy/**/*.test.ts'] },
+  { name: 'fuzz', title: 'fuzzing', files: ['test/fuzz/**/*.test.ts'], timeoutMs: 600_000 },
   { name: 'drivers', title: 'driver contract', files: ['src/drivers/**/*.test.ts'], timeoutMs: 300_000 },
   { name: 'protocol', title: 'protocols with real clients', files: ['test/protocol/**/*.test.ts'], timeoutMs: 600_000 },
   { name: 'escape', title: 'escape attacks', files: ['test/escape/**/*.test.ts'], timeoutMs: 600_000 },

@@ -42,10 +42,12 @@ export function uriEncode(text: string, keepSlash = false): string {
 /** Decodes percent-encoding; throws InvalidURI where it is not UTF-8. */
 export function uriDecode(text: string): string {
   try {
-    return decodeURIComponent(text);
+    const decoded = decodeURIComponent(text);
+    if (decoded.isWellFormed()) return decoded;
   } catch {
-    throw wireError('InvalidURI', 'The URL cannot be decoded: it is not percent-encoded UTF-8.');
+    // Said below.
   }
+  throw wireError('InvalidURI', 'The URL cannot be decoded: it is not percent-encoded UTF-8.');
 }
 
 /** Names and values of a query, decoded, in the order they were sent. */

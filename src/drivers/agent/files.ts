@@ -94,6 +94,8 @@ function readFile(dial: Dial, path: string, silenceMs: number): Promise<Readable
       },
       highWaterMark: 256 * 1024,
     });
+    // A fault may come with the first bytes, before anybody can listen: it must not end the process.
+    content.on('error', () => undefined);
     const open = (): void => {
       if (!opened) resolve(content);
       opened = true;

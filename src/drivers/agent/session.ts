@@ -61,6 +61,8 @@ function connectPort(dial: Dial, port: number, silenceMs: number): Promise<Duple
         done(error);
       },
     });
+    // A fault may come before anybody can listen: it must not end the process.
+    stream.on('error', () => undefined);
     const wire: Wire = openWire(
       dial,
       { op: 'port', port },

@@ -35,7 +35,9 @@ export function createHelper(deps: {
       env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
     });
     started.stderr?.setEncoding('utf8').on('data', (text: string) => deps.log(text.trim()));
-    started.on('message', (message: Record<string, unknown>, handle: unknown) => receive(waiting, message, handle));
+    started.on('message', (message: Record<string, unknown> | null, handle: unknown) =>
+      receive(waiting, message, handle),
+    );
     const lost = (how: string, error: AppError): void => {
       if (child !== started) return;
       child = undefined;
@@ -94,7 +96,8 @@ const cannotStart = (python: string, cause: NodeJS.ErrnoException): AppError =>
     cause,
   });
 
-function receive(waiting: Map<number, Waiting>, message: Record<string, unknown>, handle: unknown): void {
+function receive(waiting: Map<number, Waiting>, message: Record<string, unknown> | null, handle: unknown): void {
+  if (typeof message !== 'object' || message === null) return;
   const id = Number(message.id);
   const one = waiting.get(id);
   if (one === undefined) return;
