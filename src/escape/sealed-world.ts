@@ -35,7 +35,8 @@ export type SealedWorld = {
   close(): Promise<string[]>;
 };
 
-export type WorldOptions = { doors?: Record<string, number>; runtime?: string };
+/** `pythonDir`: sources of agent and helper other than ours. */
+export type WorldOptions = { doors?: Record<string, number>; runtime?: string; pythonDir?: string };
 
 export async function openSealedWorld(options: WorldOptions = {}): Promise<SealedWorld> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'fumehood-escape-')));
@@ -51,7 +52,7 @@ export async function openSealedWorld(options: WorldOptions = {}): Promise<Seale
   mkdirSync(stateDir, { mode: 0o700 });
   const driver = module.create({
     stateDir,
-    pythonDir: PYTHON_DIR,
+    pythonDir: options.pythonDir ?? PYTHON_DIR,
     log: () => undefined,
     nowMs: Date.now,
     config: {},
