@@ -9,6 +9,7 @@ import { measureCommandLine } from './cases/command-line.ts';
 import { measureControlPlane } from './cases/control-plane.ts';
 import { measureObjects } from './cases/objects.ts';
 import { measurePolicy } from './cases/policy.ts';
+import { measurePorts } from './cases/ports.ts';
 import { measureSandboxes } from './cases/sandboxes.ts';
 import { measureSlopes } from './cases/slopes.ts';
 import { measureTracking } from './cases/tracking.ts';
@@ -20,6 +21,7 @@ const CASES: Record<string, (say: (text: string) => void) => Promise<Row[]>> = {
   audit: measureAudit,
   'control-plane': measureControlPlane,
   'command-line': measureCommandLine,
+  ports: measurePorts,
   sandboxes: measureSandboxes,
   tracking: measureTracking,
   objects: measureObjects,
