@@ -11,8 +11,8 @@ import { runtimeFolder } from './sandboxes.ts';
 const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, '../..');
 const PORT = 7000;
-const ROUNDS = 1000;
-const BYTES = 512 * 2 ** 20;
+const ROUNDS = 500;
+const BYTES = 256 * 2 ** 20;
 const TURNS = 3;
 
 type Measured = { samples: number[]; bytesPerSecond: number };

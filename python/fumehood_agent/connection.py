@@ -29,9 +29,27 @@ class Connection:
     def send(self, kind, payload):
         """Queues a frame; false asks the sender to wait for `on_drain`."""
         if not self.closed:
-            self._out += kind + len(payload).to_bytes(4, "big") + payload
-            self._flush()
+            header = kind + len(payload).to_bytes(4, "big")
+            if self._out:
+                self._out += header
+                self._out += payload
+                self._flush()
+            else:
+                self._send_now(header, payload)
         return len(self._out) < HIGH_WATER
+
+    def _send_now(self, header, payload):
+        """Nothing waits, as is usual: the frame goes out without being copied, and only what does not fit waits."""
+        try:
+            sent = self.sock.sendmsg([header, payload])
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return self.lost()
+        if sent < len(header) + len(payload):
+            self._out += header[sent:]
+            self._out += memoryview(payload)[max(0, sent - len(header)) :]
+            self._watch()
 
     def reply(self, value):
         self.send(b"J", messages.encode(value))

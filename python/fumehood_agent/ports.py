@@ -4,6 +4,8 @@ import errno
 import os
 import socket
 
+CHUNK = 256 * 1024
+
 
 def connect(connection, message):
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -33,6 +35,7 @@ class Stream:
             self.sock.close()
             self.connection.on_lost = lambda: None
             return self.connection.fail(errno.errorcode.get(result, "EIO"), os.strerror(result))
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.connection.reply({"ready": True})
         self._watch()
 
@@ -44,7 +47,7 @@ class Stream:
 
     def _read(self):
         try:
-            data = self.sock.recv(64 * 1024)
+            data = self.sock.recv(CHUNK)
         except BlockingIOError:
             return
         except OSError:

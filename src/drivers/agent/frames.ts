@@ -26,40 +26,51 @@ export function encodeFrame(type: number, payload: Buffer): Buffer {
 export const encodeJson = (value: unknown): Buffer => encodeFrame(FRAME_TYPES.json, Buffer.from(JSON.stringify(value)));
 
 /**
- * Splits a byte stream into frames; keeps at most one frame and one read in memory, and copies a byte once, however small the pieces in which an
- * agent sends. Throws an agent fault.
+ * Splits a byte stream into frames. Bytes of output and error are given as they come, in parts of their frame, without being copied; an
+ * empty payload is an empty frame. Of JSON at most one frame is kept. Throws an agent fault.
  */
 export function createFrameReader(): (chunk: Buffer) => Frame[] {
-  let pieces: Buffer[] = [];
-  let gathered = 0;
-  let needed = HEADER_BYTES;
-  return (chunk) => {
-    pieces.push(chunk);
-    gathered += chunk.length;
-    const frames: Frame[] = [];
-    if (gathered < needed) return frames;
-    let bytes = pieces.length === 1 ? chunk : Buffer.concat(pieces);
-    for (;;) {
-      const length = bytes.length < HEADER_BYTES ? 0 : frameLength(bytes);
-      needed = HEADER_BYTES + length;
-      if (bytes.length < needed) break;
-      frames.push({ type: bytes.readUInt8(0), payload: bytes.subarray(HEADER_BYTES, needed) });
-      bytes = bytes.subarray(needed);
+  let header: Buffer = Buffer.alloc(0);
+  let open: { type: number; left: number; parts: Buffer[] } | undefined;
+  const take = (chunk: Buffer, frames: Frame[]): Buffer => {
+    if (open === undefined) {
+      const missing = HEADER_BYTES - header.length;
+      header = header.length === 0 ? chunk.subarray(0, missing) : Buffer.concat([header, chunk.subarray(0, missing)]);
+      if (header.length === HEADER_BYTES) {
+        open = { ...openingOf(header), parts: [] };
+        header = Buffer.alloc(0);
+        if (open.left === 0) {
+          frames.push({ type: open.type, payload: Buffer.alloc(0) });
+          open = undefined;
+        }
+      }
+      return chunk.subarray(missing);
     }
-    pieces = bytes.length === 0 ? [] : [bytes];
-    gathered = bytes.length;
+    const part = chunk.subarray(0, open.left);
+    open.left -= part.length;
+    if (open.type !== FRAME_TYPES.json) frames.push({ type: open.type, payload: part });
+    else open.parts.push(part);
+    if (open.left === 0) {
+      if (open.type === FRAME_TYPES.json) frames.push({ type: open.type, payload: Buffer.concat(open.parts) });
+      open = undefined;
+    }
+    return chunk.subarray(part.length);
+  };
+  return (chunk) => {
+    const frames: Frame[] = [];
+    let rest = chunk;
+    while (rest.length > 0) rest = take(rest, frames);
     return frames;
   };
 }
 
-/** The length of the frame that begins here, once its header is found to be one. */
-function frameLength(bytes: Buffer): number {
-  const type = bytes.readUInt8(0);
+function openingOf(header: Buffer): { type: number; left: number } {
+  const type = header.readUInt8(0);
+  const left = header.readUInt32BE(1);
   if (type !== FRAME_TYPES.json && type !== FRAME_TYPES.output && type !== FRAME_TYPES.error)
     throw agentFault('a frame of an unknown type');
-  const length = bytes.readUInt32BE(1);
-  if (length > LARGEST_FRAME_BYTES) throw agentFault('a frame that is too long');
-  return length;
+  if (left > LARGEST_FRAME_BYTES) throw agentFault('a frame that is too long');
+  return { type, left };
 }
 
 /** A JSON object out of a frame. Throws an agent fault. */

@@ -46,7 +46,7 @@ export function openWire(dial: Dial, request: Record<string, unknown>, handlers:
   const readFrames = createFrameReader();
   let over = false;
   let silence: NodeJS.Timeout | undefined;
-  let queued: Frame[] = [];
+  const queued: Frame[] = [];
   let paused = false;
   const end = (fault: AppError): void => {
     if (over) return;
@@ -75,9 +75,9 @@ export function openWire(dial: Dial, request: Record<string, unknown>, handlers:
   socket.on('data', (chunk: Buffer) =>
     guarded(() => {
       clearTimeout(silence);
-      queued = queued.concat(readFrames(chunk));
-      socket.pause();
+      queued.push(...readFrames(chunk));
       drain();
+      if (paused) socket.pause();
     }),
   );
   socket.on('error', (error) => end(goneError(error)));
