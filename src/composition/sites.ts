@@ -9,6 +9,7 @@ import { hashToken, looksLikeToken } from '#src/identity/token.ts';
 import { createVisits, type Visits } from '#src/identity/visits.ts';
 import { showLineage } from '#src/lineage/show-lineage.ts';
 import { EDGE_KINDS } from '#src/lineage/trace-lineage.ts';
+import type { LiveSandbox } from '#src/sandboxes/live-sandboxes.ts';
 import { NOTEBOOK_PORT } from '#src/sandboxes/notebook-server.ts';
 import { enterPort, latestEndOf, mayStayOpen } from '#src/sandboxes/open-port.ts';
 import type { SandboxDeps } from '#src/sandboxes/sandbox-deps.ts';
@@ -97,22 +98,26 @@ function openPorts(
   parts: { visits: Visits; addresses: SiteAddresses; entryUrl: OpenedSites['entryUrl'] },
 ) {
   const { clock, ids, gateway, lineage } = core;
+  const running = (sandboxId: string): LiveSandbox => {
+    const live = sandboxes().live.get(sandboxId);
+    if (live === undefined) throw new AppError('conflict', 'This sandbox has ended.');
+    return live;
+  };
   return createPortSite({
     clock,
     enter: async ({ identity, requestId, sandboxId, port, step }) => {
       const use = { identity, requestId, ref: sandboxId };
-      const { live } = await enterPort(sandboxes(), use, { port, step }, async () => undefined);
-      return { name: live.sandbox.name, expiresMs: live.sandbox.expiresMs };
+      await enterPort(sandboxes(), use, { port, step }, async () => undefined);
+    },
+    about: (sandboxId) => {
+      const { name, expiresMs } = running(sandboxId).sandbox;
+      return { name, expiresMs };
     },
     mayStay: async ({ identity: _past, requestId, sandboxId, port, step, cookie, label }) => {
       const { identity } = await parts.visits.check(cookie, label);
       await mayStayOpen(sandboxes(), { identity, requestId, ref: sandboxId }, { port, step });
     },
-    connect: async (sandboxId, port) => {
-      const live = sandboxes().live.get(sandboxId);
-      if (live === undefined) throw new AppError('conflict', 'This sandbox has ended.');
-      return (await sandboxes().driver.session(live.handle)).connectPort(port);
-    },
+    connect: async (sandboxId, port) => (await sandboxes().driver.session(running(sandboxId).handle)).connectPort(port),
     touch: (sandboxId) => {
       const live = sandboxes().live.get(sandboxId);
       if (live !== undefined) live.lastActiveMs = clock.nowMs();

@@ -16,8 +16,10 @@ type Asked = { identity: Identity; requestId: string; sandboxId: string; port: n
 
 export type PortSiteDeps = {
   clock: Clock;
-  /** Decides with an audit entry; gives what is known of the sandbox. Throws what the reader is told. */
-  enter: (asked: Asked) => Promise<{ name: string; expiresMs: number }>;
+  /** Decides with an audit entry. Throws what the reader is told. */
+  enter: (asked: Asked) => Promise<void>;
+  /** What its page is told of a running sandbox. */
+  about: (sandboxId: string) => { name: string; expiresMs: number };
   /** Decides again without an entry for a yes: whether the visit is still good. */
   mayStay: (asked: Asked & { cookie: string; label: string }) => Promise<void>;
   connect: (sandboxId: string, port: number) => Promise<Duplex>;
@@ -32,7 +34,7 @@ const DECIDED_MS = 60_000;
 const LOOK_EVERY_MS = 15_000;
 const MOST_REMEMBERED = 10_000;
 
-type Decided = { atMs: number; sandbox: Promise<{ name: string; expiresMs: number }> };
+type Decided = { atMs: number; allowed: Promise<void> };
 type Open = { asked: Asked & { cookie: string; label: string }; end: () => void };
 
 export function createPortSite(deps: PortSiteDeps) {
@@ -51,12 +53,12 @@ export function createPortSite(deps: PortSiteDeps) {
   const decide = async (site: PortAddress, visitor: Visitor, requestId: string, isPage: boolean) => {
     const nowMs = deps.clock.nowMs();
     const known = decided.get(visitor.cookie);
-    if (known !== undefined && !isPage && nowMs - known.atMs < DECIDED_MS) return known.sandbox;
+    if (known !== undefined && !isPage && nowMs - known.atMs < DECIDED_MS) return known.allowed;
     if (decided.size >= MOST_REMEMBERED) decided.clear();
-    const sandbox = deps.enter(askedBy(site, visitor, requestId, 'page'));
-    decided.set(visitor.cookie, { atMs: nowMs, sandbox });
-    sandbox.catch(() => decided.delete(visitor.cookie));
-    return sandbox;
+    const allowed = deps.enter(askedBy(site, visitor, requestId, 'page'));
+    decided.set(visitor.cookie, { atMs: nowMs, allowed });
+    allowed.catch(() => decided.delete(visitor.cookie));
+    return allowed;
   };
   const agentOf = (site: PortAddress): PortAgent => {
     const known = agents.get(site.label);
@@ -88,9 +90,9 @@ export function createPortSite(deps: PortSiteDeps) {
     ): Promise<void> => {
       const { request, response } = raw;
       const isPage = request.headers['sec-fetch-dest'] === 'document';
-      const sandbox = await decide(site, visitor, requestId, isPage);
+      await decide(site, visitor, requestId, isPage);
       const path = request.url ?? '/';
-      if (path.startsWith('/.fumehood/')) return own(site, visitor, raw, requestId, sandbox);
+      if (path.startsWith('/.fumehood/')) return own(site, visitor, raw, requestId);
       if (isPage || (request.method !== 'GET' && request.method !== 'HEAD')) deps.touch(site.sandboxId);
       const asked = { ...askedBy(site, visitor, requestId, 'page'), cookie: visitor.cookie, label: site.label };
       await watching({ asked, end: () => void response.destroy() }, () =>
@@ -135,7 +137,6 @@ export function createPortSite(deps: PortSiteDeps) {
     visitor: Visitor,
     { request, response }: { request: IncomingMessage; response: ServerResponse },
     requestId: string,
-    sandbox: { name: string; expiresMs: number },
   ): Promise<void> {
     const path = request.url ?? '';
     const [, runId] = /^\/\.fumehood\/runs\/([0-9a-zA-Z]{1,64})$/.exec(path) ?? [];
@@ -151,11 +152,12 @@ export function createPortSite(deps: PortSiteDeps) {
     }
     if (request.method !== 'GET' || path !== '/.fumehood/sandbox')
       throw new AppError('not_found', 'Fumehood has no such page here.');
+    const { name, expiresMs } = deps.about(site.sandboxId);
     const body = JSON.stringify({
       id: site.sandboxId,
-      name: sandbox.name,
+      name,
       now: new Date(deps.clock.nowMs()).toISOString(),
-      expiresAt: new Date(sandbox.expiresMs).toISOString(),
+      expiresAt: new Date(expiresMs).toISOString(),
     });
     response.writeHead(200, {
       'content-type': 'application/json',
