@@ -91,12 +91,19 @@ const notebookOf = (sources: string[]): string =>
 const cell = (index: number) => page.locator('.jp-Notebook .jp-CodeCell').nth(index);
 const output = (index: number) => cell(index).locator('.jp-OutputArea-output');
 
+/** Runs a cell as often as it takes: JupyterLab drops what is run while it still connects to the kernel. */
 async function runCell(index: number): Promise<void> {
-  await cell(index).locator('.jp-InputArea-prompt').click();
-  await page.keyboard.press('Control+Enter');
+  const prompt = cell(index).locator('.jp-InputArea-prompt');
+  const latest = performance.now() + PATIENCE_MS;
+  while (/^\[ \]/.test(await prompt.innerText())) {
+    if (performance.now() > latest) throw new Error(`cell ${index} did not begin`);
+    await prompt.click();
+    await page.keyboard.press('Control+Enter');
+    await page.waitForTimeout(2000);
+  }
 }
 
-/** The notebook is there and its kernel answers: before that, JupyterLab lets a cell be run and does nothing. */
+/** The notebook is there, and its kernel answers. */
 async function untilReady(): Promise<void> {
   await cell(0).waitFor();
   await page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').waitFor();

@@ -19,13 +19,13 @@
     const look = async () => {
       const answer = await fetch("/.fumehood/sandbox", { cache: "no-store" });
       if (!answer.ok) return;
-      const { id, now, expiresAt } = await answer.json();
+      const { name, now, expiresAt } = await answer.json();
       const leftMs = Date.parse(expiresAt) - Date.parse(now);
       if (leftMs > TELL_BEFORE_MS || told === expiresAt) return;
       told = expiresAt;
       const at = new Date(Date.now() + leftMs).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
       const minutes = Math.max(1, Math.round(leftMs / 60000));
-      const message = `This sandbox ends at ${at}, in ${minutes} min, with all that is in it. To move the end: fumehood sandbox keepalive ${id} --ttl 1h`;
+      const message = `This sandbox ends at ${at}, in ${minutes} min. To move the end: fumehood sandbox keepalive ${name} --ttl 1h`;
       await app.commands.execute("apputils:notify", { message, type: "warning", options: { autoClose: false } });
     };
     const quietly = () => look().catch(() => undefined);
