@@ -46,6 +46,8 @@ export function echoOver(origin: string, headers: Record<string, string>): Promi
   const { host, port } = new URL(origin);
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(`ws://127.0.0.1:${port}/socket`, { headers: { host, ...headers } });
+    const timer = setTimeout(() => reject(new Error('no echo within a minute')), 60_000).unref();
+    socket.once('close', () => clearTimeout(timer));
     socket.once('open', () => socket.send('hello'));
     socket.once('message', (data) => {
       socket.close();

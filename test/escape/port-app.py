@@ -68,6 +68,7 @@ class App(BaseHTTPRequestHandler):
         self.end_headers()
         self.close_connection = True
         while True:
+            self.wfile.flush()
             head = self.rfile.read(2)
             if len(head) < 2 or head[0] & 15 == 8:
                 return
