@@ -1,5 +1,5 @@
 /** The composition root: starts a control plane out of all its parts, in the order in which they stand on each other. */
-import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { createKeyedMutex } from '#kernel/keyed-mutex.ts';
@@ -11,6 +11,7 @@ import { createBuildSandboxes } from '#src/composition/build-sandbox.ts';
 import { type Core, openCore } from '#src/composition/core.ts';
 import { type Data, openData } from '#src/composition/data.ts';
 import { type Doors, openDoors } from '#src/composition/doors.ts';
+import { makeFirstOperator, renewOperatorToken } from '#src/composition/first-operator.ts';
 import { metricsRoute } from '#src/composition/metrics-route.ts';
 import { createDriver, keepSandboxes, openSandboxes } from '#src/composition/sandboxes.ts';
 import { type OpenedSites, openSites } from '#src/composition/sites.ts';
@@ -27,7 +28,6 @@ import { RUNS_SITE } from '#src/gateway/sites/site-address.ts';
 import type { Route } from '#src/http/route.ts';
 import { type Api, createApi } from '#src/http/server.ts';
 import { createAuthenticator } from '#src/identity/authenticate.ts';
-import { ensureFirstOperator } from '#src/identity/create-user.ts';
 import { tokenRoutes } from '#src/identity/token-routes.ts';
 import { userRoutes } from '#src/identity/user-routes.ts';
 import { selectUser } from '#src/identity/user-store.ts';
@@ -68,7 +68,10 @@ const SWEEP_GRACE_MS = 600_000;
 const LAST_USED_EVERY_MS = 60_000;
 
 /** Starts the control plane of a home; everything that does not fit stops the start with its reason. */
-export async function startControlPlane(config: Config): Promise<ControlPlane> {
+export async function startControlPlane(
+  config: Config,
+  options: { newOperatorToken?: boolean } = {},
+): Promise<ControlPlane> {
   const { home, settings } = config;
   const core = await openCore({ home, settings, env: process.env, version: VERSION });
   const { gateway, database, clock, ids, log } = core;
@@ -76,6 +79,7 @@ export async function startControlPlane(config: Config): Promise<ControlPlane> {
   await keepKeys(core);
   const authenticator = createAuthenticator({ database, clock });
   await makeFirstOperator(core);
+  if (options.newOperatorToken === true) await renewOperatorToken(core);
   await makeDefaultExperiment(core);
   const live = createLiveSandboxes();
   const { authenticateToken } = authenticator;
@@ -97,7 +101,7 @@ export async function startControlPlane(config: Config): Promise<ControlPlane> {
     trafficOf: doors.listeners.trafficOf,
   });
   await takeOverRestored(core, data, sandboxes);
-  const keeper = await keepSandboxes(sandboxes, core, data);
+  const keeper = await keepSandboxes(sandboxes, core, data, () => authenticator.forgetAll());
   const api = createApi({
     routes: [
       ...routesOf(core, data, { sandboxes, authenticator, sites }),
@@ -198,20 +202,6 @@ async function labelsByRun(reader: Reader, ids: string[]): Promise<Map<string, s
     ids.map((id) => nodeKey({ kind: 'run', id })),
   );
   return new Map(ids.map((id) => [id, labels.get(nodeKey({ kind: 'run', id })) ?? []]));
-}
-
-/** The token of the first operator lies 0600 in the home, for the CLI of the same system user. */
-async function makeFirstOperator(core: Core): Promise<void> {
-  const { gateway, clock, ids, home } = core;
-  await gateway.system({
-    action: 'user.first',
-    object: { kind: 'user', id: 'operator' },
-    requestId: ids.next('req'),
-    act: async (tx, crossing) => {
-      const token = await ensureFirstOperator({ clock, ids }, tx, crossing);
-      if (token !== undefined) writeFileSync(join(home, 'operator.token'), `${token}\n`, { mode: 0o600 });
-    },
-  });
 }
 
 /** Clients that name no experiment log into this one. */

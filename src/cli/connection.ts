@@ -29,8 +29,16 @@ export function findConnection(home: string, env: NodeJS.ProcessEnv): Connection
     filled(env.FUMEHOOD_TOKEN) ??
     (local !== undefined && sameServer(url, local.url) ? operatorToken(home) : undefined) ??
     (login?.url !== undefined && sameServer(url, login.url) ? login.token : undefined);
+  if (token === undefined && local !== undefined && sameServer(url, local.url)) throw noOperatorToken(home, local.pid);
   return { url: url.replace(/\/+$/, ''), token };
 }
+
+const noOperatorToken = (home: string, pid: number): AppError =>
+  new AppError('unauthenticated', `The file operator.token is not in ${home}, and FUMEHOOD_TOKEN is not set.`, {
+    details: {
+      hint: `Put the file back, or set FUMEHOOD_TOKEN. Where the token is lost: "kill ${pid}", then "fumehood up --detach --new-operator-token"; sandboxes go on.`,
+    },
+  });
 
 const filled = (text: string | undefined): string | undefined => (text === undefined || text === '' ? undefined : text);
 

@@ -1,7 +1,7 @@
 /** Store, keys, audit log, policy and gateway: what everything else stands on. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Clock, systemClock } from '#kernel/clock.ts';
+import { type WatchedClock, watchClock } from '#kernel/clock.ts';
 import { type Ids, randomIds } from '#kernel/ids.ts';
 import { type KeyFile, openKeyFile } from '#kernel/key-file.ts';
 import type { Log } from '#kernel/log.ts';
@@ -12,7 +12,10 @@ import { selectSize } from '#src/audit/audit-store.ts';
 import { createSigner, type Signer } from '#src/audit/checkpoint.ts';
 import { type Committer, createCommitter } from '#src/audit/committer.ts';
 import { loadLogKey, logKeyPath, logOrigin } from '#src/audit/log-key.ts';
+import { refuseOlderStore } from '#src/audit/refuse-older-store.ts';
 import { createTilePublisher, type TilePublisher } from '#src/audit/tile-publisher.ts';
+import { checkKeys } from '#src/composition/check-keys.ts';
+import { selectNewestTime } from '#src/composition/clock-store.ts';
 import type { Settings } from '#src/config/schema.ts';
 import { openDatabase } from '#src/database/open-database.ts';
 import { createGateway, type Gateway } from '#src/gateway/crossing.ts';
@@ -34,7 +37,7 @@ import { openTelemetry, type Telemetry } from './telemetry.ts';
 export type Core = {
   home: string;
   settings: Settings;
-  clock: Clock;
+  clock: WatchedClock;
   ids: Ids;
   log: Log;
   telemetry: Telemetry;
@@ -64,7 +67,7 @@ export async function openCore(options: {
   version: string;
 }): Promise<Core> {
   const { home, settings } = options;
-  const clock = systemClock;
+  const clock = watchClock();
   const ids = randomIds;
   const telemetry = await openTelemetry(settings, options.env, options.version);
   const { log, metrics } = telemetry;
@@ -73,14 +76,14 @@ export async function openCore(options: {
   const database = await openDatabase(databaseUrl, {
     timeoutMs: settings['database.timeout'],
   });
-  const logIsEmpty = (await database.read(selectSize)) === 0;
-  const signer = createSigner(logOrigin(home), loadLogKey(logKeyPath(home), { logIsEmpty }));
-  const keys = await openKeyFile({
-    folder: join(home, 'keys'),
-    keyName: 'fumehood',
-    hasData: await hasSealedData(database),
-  });
+  const size = await database.read(selectSize);
+  clock.notBefore((await database.read(selectNewestTime)) ?? 0);
+  const signer = createSigner(logOrigin(home), loadLogKey(logKeyPath(home), { logIsEmpty: size === 0 }));
   const auditLog = await openAuditLog({ database, signer, clock });
+  refuseOlderStore(join(home, 'audit'), signer.publicKey, auditLog.size());
+  const hasData = await hasSealedData(database);
+  const keys = await openKeyFile({ folder: join(home, 'keys'), keyName: 'fumehood', hasData });
+  await checkKeys(database, keys, hasData);
   const tiles = createTilePublisher({ database, folder: join(home, 'audit'), publicKey: signer.publicKey, log });
   auditLog.onCommitted(tiles.notify);
   tiles.notify();

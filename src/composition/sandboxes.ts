@@ -18,6 +18,7 @@ import { createSettling } from '#src/sandboxes/settle-sandboxes.ts';
 import type { Core } from './core.ts';
 import type { Data } from './data.ts';
 import { DOOR_PORTS } from './doors.ts';
+import { followClock } from './follow-clock.ts';
 
 const REAP_EVERY_MS = 1000;
 const PYTHON_DIR = join(import.meta.dirname, '../../python');
@@ -100,7 +101,13 @@ function imagesOf({ images }: Data): SandboxDeps['images'] {
 }
 
 /** Recovers what outlived the last control plane, fills the pools, and reaps every second until `stop`. */
-export async function keepSandboxes(deps: SandboxDeps, core: Core, data: Data): Promise<{ stop(): Promise<void> }> {
+export async function keepSandboxes(
+  deps: SandboxDeps,
+  core: Core,
+  data: Data,
+  forget: () => void,
+): Promise<{ stop(): Promise<void> }> {
+  await followClock(core, deps.live, forget);
   await recoverSandboxes(deps);
   await data.mounts.recover(new Set(deps.live.all().map((live) => live.sandbox.id)));
   deps.ready.fill().catch((error) => core.log('warn', 'the pools could not be filled', { error }));
@@ -108,7 +115,8 @@ export async function keepSandboxes(deps: SandboxDeps, core: Core, data: Data): 
   const settle = createSettling(deps, () => performance.now());
   const timer = setInterval(() => {
     deps.ready.look();
-    reaping ??= reapSandboxes(deps)
+    reaping ??= followClock(core, deps.live, forget)
+      .then(() => reapSandboxes(deps))
       .then(settle)
       .catch((error) => core.log('error', 'reaping failed', { error }))
       .finally(() => {

@@ -17,6 +17,8 @@ export type Authenticator = {
   authenticateToken(token: string | undefined): Promise<Identity>;
   /** Forgets what is remembered of a user: called when the user or a token of it changed. */
   forget(user: string): void;
+  /** Forgets all that is remembered: called when what the store says of many changed. */
+  forgetAll(): void;
   /** Writes down which tokens were used since the last call; run it now and then, and before closing. */
   flushLastUsed(): Promise<void>;
 };
@@ -58,6 +60,10 @@ export function createAuthenticator(deps: { database: Database; clock: Clock }):
     forget: (user) => {
       generation += 1;
       for (const [hash, { identity }] of remembered) if (identity.user === user) remembered.delete(hash);
+    },
+    forgetAll: () => {
+      generation += 1;
+      remembered.clear();
     },
     flushLastUsed: async () => {
       const ids = [...used];

@@ -6,6 +6,7 @@ import type { Tx } from '#kernel/sql.ts';
 import type { Crossing } from '#src/gateway/crossing.ts';
 import { DEFAULT_TOKEN_MS, issueToken } from './create-token.ts';
 import type { Caller, IdentityDeps } from './identity-deps.ts';
+import { revokeTokensOf } from './token-store.ts';
 import { DEFAULT_TEAM, Role, TeamName, type User, UserName, userObject } from './user.ts';
 import { anyUser, insertUser, selectUser } from './user-store.ts';
 
@@ -87,6 +88,27 @@ export async function ensureFirstOperator(
     expiresMs: null,
   });
   attest('user', FIRST_OPERATOR);
+  attest('token', record.id);
+  return token;
+}
+
+/** Gives the first operator a new token in the place of all that it had; undefined when that user is not there or may not act. */
+export async function renewFirstOperator(
+  deps: { clock: Clock; ids: Ids },
+  tx: Tx,
+  { attest }: Pick<Crossing, 'attest'>,
+): Promise<string | undefined> {
+  const user = await selectUser(tx, FIRST_OPERATOR);
+  if (user === undefined || user.disabled || user.deletedMs !== null) return undefined;
+  const nowMs = deps.clock.nowMs();
+  for (const id of await revokeTokensOf(tx, FIRST_OPERATOR, nowMs)) attest('token', id);
+  const { token, record } = await issueToken(deps, tx, {
+    user: FIRST_OPERATOR,
+    name: 'first',
+    scopes: ['*'],
+    nowMs,
+    expiresMs: null,
+  });
   attest('token', record.id);
   return token;
 }

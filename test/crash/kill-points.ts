@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Database, type Sql, sql } from '#kernel/sql.ts';
 import { openCheckpoint } from '#src/audit/checkpoint.ts';
@@ -13,6 +13,7 @@ import { randomFrom } from './numbers.ts';
 import { askS3, BUCKET } from './upload-parts.ts';
 import { type CrashWorld, openCrashWorld } from './world.ts';
 
+const LAST_LINES = 20;
 const LEAST_LOAD_MS = 30;
 const LOAD_SPREAD_MS = 500;
 /** Reading the whole log again is what costs: it happens at every tenth point, and at the last. */
@@ -34,6 +35,11 @@ export function describeKills(options: { store: string; postgres?: string; point
       world = await openCrashWorld(options.postgres);
     });
     after(() => world?.close());
+    afterEach((context) => {
+      if (!('passed' in context) || context.passed !== false) return;
+      const log = readFileSync(join(world.control.home, 'control.log'), 'utf8').trimEnd().split('\n');
+      console.log(`the end of the control plane's log:\n${log.slice(-LAST_LINES).join('\n')}`);
+    });
 
     test('the control plane comes back, its log verifies, and sandboxes go on', { timeout }, async () => {
       const random = randomFrom(seed);

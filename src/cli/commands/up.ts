@@ -14,6 +14,10 @@ export const up: readonly Command[] = [
       'In the foreground until it is interrupted, or with --detach in the background. Sandboxes outlive it; "down" ends them.',
     flags: [
       { name: 'detach', short: 'd', help: 'go to the background once it is healthy' },
+      {
+        name: 'new-operator-token',
+        help: "where operator.token was lost: a new one; the operator's earlier tokens end",
+      },
       { name: 'listen', value: 'HOST:PORT', help: 'where to serve the API (else the configuration says)' },
     ],
     run: (context) => (context.on('detach') ? startDetached(context) : runForeground(context)),
@@ -34,7 +38,7 @@ async function runForeground(context: Context): Promise<number> {
     const upgraded = await upgradeLocked(context);
     if (upgraded?.backup) context.out.note(`the store was upgraded; that of before is in ${upgraded.backup}`);
     const { startControlPlane } = await import('#src/main.ts');
-    const plane = await startControlPlane(config);
+    const plane = await startControlPlane(config, { newOperatorToken: context.on('new-operator-token') });
     const control = { pid: process.pid, url: plane.url, version: VERSION, startedAt: new Date().toISOString() };
     lock.announce(control);
     context.out.item(control);
@@ -69,7 +73,10 @@ async function startDetached(context: Context): Promise<undefined> {
     const control = await detach({
       home: context.home,
       env: context.env,
-      words: listen === undefined ? [] : ['--listen', listen],
+      words: [
+        ...(listen === undefined ? [] : ['--listen', listen]),
+        ...(context.on('new-operator-token') ? ['--new-operator-token'] : []),
+      ],
     });
     end('healthy');
     context.out.item(control);
