@@ -11,6 +11,7 @@ import { createBuildSandboxes } from '#src/composition/build-sandbox.ts';
 import { type Core, openCore } from '#src/composition/core.ts';
 import { type Data, openData } from '#src/composition/data.ts';
 import { type Doors, openDoors } from '#src/composition/doors.ts';
+import { createEnding, type Ending } from '#src/composition/ending.ts';
 import { makeFirstOperator, renewOperatorToken } from '#src/composition/first-operator.ts';
 import { metricsRoute } from '#src/composition/metrics-route.ts';
 import { createDriver, keepSandboxes, openSandboxes } from '#src/composition/sandboxes.ts';
@@ -72,12 +73,25 @@ export async function startControlPlane(
   config: Config,
   options: { newOperatorToken?: boolean } = {},
 ): Promise<ControlPlane> {
+  const ending = createEnding();
+  try {
+    return { ...(await open(config, options, ending)), close: ending.run };
+  } catch (error) {
+    // The reason of the failed start is what matters; what cannot be closed either ends with the process.
+    await ending.run().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function open(config: Config, options: { newOperatorToken?: boolean }, ending: Ending): Promise<Omit<ControlPlane, 'close'>> {
   const { home, settings } = config;
   const core = await openCore({ home, settings, env: process.env, version: VERSION });
+  ending.add(core.close);
   const { gateway, database, clock, ids, log } = core;
   const data = await openData(core, { uv: uvPath(), uvCacheDir: uvCacheDir(), pythonVersion: pythonVersion() });
   await keepKeys(core);
   const authenticator = createAuthenticator({ database, clock });
+  ending.add(authenticator.flushLastUsed);
   await makeFirstOperator(core);
   if (options.newOperatorToken === true) await renewOperatorToken(core);
   await makeDefaultExperiment(core);
@@ -90,6 +104,8 @@ export async function startControlPlane(
   // A way out that was allowed to a sandbox without this label is decided anew.
   core.onLabelled(doors.egress.closeTunnels);
   const driver = observeDriver(createDriver(core), { metrics, tracer, traces });
+  ending.add(driver.close);
+  ending.add(doors.listeners.close);
   collectState(core, driver, VERSION);
   driver.onConnection(doors.listeners.acceptSandbox);
   const places: { url: string; doors: Record<string, string> } = { url: '', doors: {} };
@@ -102,6 +118,7 @@ export async function startControlPlane(
   });
   await takeOverRestored(core, data, sandboxes);
   const keeper = await keepSandboxes(sandboxes, core, data, () => authenticator.forgetAll());
+  ending.add(keeper.stop);
   const api = createApi({
     routes: [
       ...routesOf(core, data, { sandboxes, authenticator, sites }),
@@ -122,21 +139,11 @@ export async function startControlPlane(
     watch,
     sites: sites.sites,
   });
+  ending.add(() => api.close());
   Object.assign(places, await listen(api, doors, config));
   const timers = startTimers(core, data, authenticator);
-  return {
-    url: places.url,
-    sandboxes: () => live.all().length,
-    close: async () => {
-      for (const timer of timers) clearInterval(timer);
-      await keeper.stop();
-      await api.close();
-      await doors.listeners.close();
-      await driver.close();
-      await authenticator.flushLastUsed();
-      await core.close();
-    },
-  };
+  ending.add(() => timers.forEach(clearInterval));
+  return { url: places.url, sandboxes: () => live.all().length };
 }
 
 function routesOf(
