@@ -1,5 +1,5 @@
 /** The composition root: starts a control plane out of all its parts, in the order in which they stand on each other. */
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { createKeyedMutex } from '#kernel/keyed-mutex.ts';
@@ -13,6 +13,7 @@ import { type Data, openData } from '#src/composition/data.ts';
 import { type Doors, openDoors } from '#src/composition/doors.ts';
 import { createEnding, type Ending } from '#src/composition/ending.ts';
 import { makeFirstOperator, renewOperatorToken } from '#src/composition/first-operator.ts';
+import { listen } from '#src/composition/listen.ts';
 import { metricsRoute } from '#src/composition/metrics-route.ts';
 import { createDriver, keepSandboxes, openSandboxes } from '#src/composition/sandboxes.ts';
 import { type OpenedSites, openSites } from '#src/composition/sites.ts';
@@ -27,7 +28,7 @@ import { sweepDatasetUploads } from '#src/datasets/upload-dataset.ts';
 import { environmentRoutes } from '#src/environments/environment-routes.ts';
 import { RUNS_SITE } from '#src/gateway/sites/site-address.ts';
 import type { Route } from '#src/http/route.ts';
-import { type Api, createApi } from '#src/http/server.ts';
+import { createApi } from '#src/http/server.ts';
 import { createAuthenticator } from '#src/identity/authenticate.ts';
 import { tokenRoutes } from '#src/identity/token-routes.ts';
 import { userRoutes } from '#src/identity/user-routes.ts';
@@ -83,7 +84,11 @@ export async function startControlPlane(
   }
 }
 
-async function open(config: Config, options: { newOperatorToken?: boolean }, ending: Ending): Promise<Omit<ControlPlane, 'close'>> {
+async function open(
+  config: Config,
+  options: { newOperatorToken?: boolean },
+  ending: Ending,
+): Promise<Omit<ControlPlane, 'close'>> {
   const { home, settings } = config;
   const core = await openCore({ home, settings, env: process.env, version: VERSION });
   ending.add(core.close);
@@ -238,35 +243,6 @@ async function endOfSandbox(
     requestId: core.ids.next('req'),
     act: (tx) => data.accessKeys.revokeOf(tx, sandboxId),
   });
-}
-
-async function listen(api: Api, doors: Doors, config: Config): Promise<{ url: string; doors: Record<string, string> }> {
-  const { settings } = config;
-  const { host, port } = parseListen(settings.listen);
-  const { 'tls.cert': cert, 'tls.key': key } = settings;
-  const tls =
-    cert === undefined || key === undefined ? undefined : { cert: readFileSync(cert), key: readFileSync(key) };
-  const served = await api.listen({ host, port, hosts: settings.hosts, ...(tls === undefined ? {} : { tls }) });
-  const addresses: Record<string, string> = {};
-  // Without TLS of their own the doors for people stay on loopback, where the API may be alone on the network.
-  if (settings['doors.public']) {
-    let offset = 0;
-    for (const door of ['mlflow', 's3', 'vault']) {
-      offset += 1;
-      const opened = await doors.listeners.openExternal({
-        door,
-        host: '127.0.0.1',
-        port: port === 0 ? 0 : served.port + offset,
-      });
-      addresses[door] = `http://127.0.0.1:${opened.port}`;
-    }
-  }
-  return { url: served.url, doors: addresses };
-}
-
-function parseListen(text: string): { host: string; port: number } {
-  const colon = text.lastIndexOf(':');
-  return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) };
 }
 
 function startTimers(core: Core, data: Data, authenticator: ReturnType<typeof createAuthenticator>): NodeJS.Timeout[] {
