@@ -1,14 +1,12 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
-import { AppError } from '#kernel/errors.ts';
 import type { Gateway } from '#src/gateway/crossing.ts';
 import { type Route, route } from '#src/http/route.ts';
 import { type BackupSource, writeBackup } from './write-backup.ts';
 
 type Deps = {
   gateway: Gateway;
-  engine: 'sqlite' | 'postgres';
   source: () => BackupSource;
 };
 
@@ -30,9 +28,7 @@ export function backupRoutes(deps: Deps): Route[] {
           ask: async () => [
             { action: 'backup.create', resource: 'audit', object: { type: 'backup', id: 'home', labels: [] } },
           ],
-          act: async () => {
-            if (deps.engine !== 'sqlite') throw byDump();
-          },
+          act: async () => undefined,
         });
         raw.response.writeHead(200, { 'content-type': 'application/x-tar' });
         await pipeline(Readable.from(told(deps, requestId), { objectMode: false }), raw.response);
@@ -54,11 +50,3 @@ async function* told(deps: Deps, requestId: string): AsyncGenerator<Buffer> {
     act: async () => undefined,
   });
 }
-
-/** A store on PostgreSQL has tools of its own, which know how to copy it as of one moment. */
-export const byDump = (): AppError =>
-  new AppError('unsupported', 'This home keeps its store in PostgreSQL, which is backed up by its own tools.', {
-    details: {
-      hint: 'Stop the control plane ("fumehood down"), run: pg_dump --format=custom --file=state.dump DATABASE_URL, and copy objects/ and keys/ of the home beside it.',
-    },
-  });

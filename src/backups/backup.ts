@@ -5,6 +5,8 @@ import { AppError } from '#kernel/errors.ts';
 export const FORMAT = 'fumehood-backup-1';
 /** The store itself. */
 export const STORE = 'state.db';
+/** The store, when it is in PostgreSQL: the custom format of pg_dump. */
+export const DUMP = 'state.dump';
 /** One line a file: its digest and its path. */
 export const DIGESTS = 'digests';
 export const MANIFEST = 'manifest.json';
@@ -16,7 +18,7 @@ export const Manifest = z.strictObject({
   format: z.literal(FORMAT),
   program: z.string(),
   createdAt: z.iso.datetime(),
-  engine: z.literal('sqlite'),
+  engine: z.enum(['sqlite', 'postgres']),
   /** The newest migration of the store. */
   schema: z.number().int(),
   log: z.strictObject({ size: z.number().int(), root: z.string(), checkpoint: z.string(), publicKey: z.string() }),
@@ -35,7 +37,7 @@ export const blobIdOf = (path: string): string | undefined => BLOB_PATH.exec(pat
 
 /** Only these names are in a backup: none can lead anywhere else. */
 export const isPathOfBackup = (path: string): boolean =>
-  [STORE, DIGESTS, MANIFEST, KEYS].includes(path) || blobIdOf(path) !== undefined;
+  [STORE, DUMP, DIGESTS, MANIFEST, KEYS].includes(path) || blobIdOf(path) !== undefined;
 
 /** A backup is not what it says. */
 export const damaged = (what: string): AppError =>

@@ -5,28 +5,45 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { AppError } from '#kernel/errors.ts';
+import type { Database } from '#kernel/sql.ts';
 import { verifyStore } from '#src/audit/verify-log.ts';
 import { listMigrations } from '#src/database/migrate.ts';
 import { openStore } from '#src/database/open-database.ts';
 import { sealedSize } from '#src/objects/frame.ts';
-import { blobIdOf, blobPath, DIGESTS, damaged, isPathOfBackup, KEYS, MANIFEST, Manifest, STORE } from './backup.ts';
+import {
+  blobIdOf,
+  blobPath,
+  DIGESTS,
+  DUMP,
+  damaged,
+  isPathOfBackup,
+  KEYS,
+  MANIFEST,
+  Manifest,
+  STORE,
+} from './backup.ts';
 import { readTar } from './tar.ts';
 import { everyBlobFile } from './write-backup.ts';
 
-export type ReadBackup = { manifest: Manifest; keys: Buffer | undefined };
+export type ReadBackup = {
+  manifest: Manifest;
+  keys: Buffer | undefined;
+  /** Checks the log and the blobs of a store that a dump was restored into; one in a file is checked already. */
+  check: (store: Database) => Promise<void>;
+};
 
 const LARGEST_IN_MEMORY = 2 ** 30;
 
 type Found = { sums: Map<string, { sum: string; sizeBytes: number }>; small: Map<string, Buffer> };
 
 /**
- * Reads the whole archive. The store is written into `folder`, blobs too with `keepBlobs`. Throws `integrity` with the first thing that is
+ * Reads the whole archive. The store is written into `folder`, all else too with `keepFiles`. Throws `integrity` with the first thing that is
  * not as it was written, `conflict` when a newer program wrote it.
  */
 export async function readBackup(
   file: string,
   folder: string,
-  options: { keepBlobs: boolean; onBytes: (bytes: number) => void },
+  options: { keepFiles: boolean; onBytes: (bytes: number) => void },
 ): Promise<ReadBackup> {
   const found: Found = { sums: new Map(), small: new Map() };
   for await (const { path, sizeBytes, content } of readTar(openFile(file, options.onBytes))) {
@@ -34,13 +51,15 @@ export async function readBackup(
     if (found.sums.has(path) || found.small.has(path)) throw damaged(`it holds ${path} twice`);
     if ([DIGESTS, MANIFEST, KEYS].includes(path)) found.small.set(path, await inMemory(path, sizeBytes, content));
     else {
-      const target = path === STORE || options.keepBlobs ? join(folder, path) : undefined;
+      const target = path === STORE || options.keepFiles ? join(folder, path) : undefined;
       found.sums.set(path, { sum: await take(content, target), sizeBytes });
     }
   }
   const manifest = manifestOf(found);
-  await checkStore(join(folder, STORE), manifest, found);
-  return { manifest, keys: found.small.get(KEYS) };
+  const check = (store: Database): Promise<void> => checkStore(store, manifest, found);
+  if (!found.sums.has(manifest.engine === 'sqlite' ? STORE : DUMP)) throw damaged('it has no store');
+  if (manifest.engine === 'sqlite') await checkFile(join(folder, STORE), check);
+  return { manifest, keys: found.small.get(KEYS), check };
 }
 
 async function* openFile(file: string, onBytes: (bytes: number) => void): AsyncGenerator<Buffer> {
@@ -105,26 +124,29 @@ function manifestOf(found: Found): Manifest {
   return manifest;
 }
 
-/** The store: its log up to the checkpoint of the manifest, and every blob that it names, with its size. */
-async function checkStore(path: string, manifest: Manifest, { sums }: Found): Promise<void> {
-  if (!existsSync(path)) throw damaged('it has no store');
+async function checkFile(path: string, check: (store: Database) => Promise<void>): Promise<void> {
   const store = await openStore(`sqlite:${path}`);
   try {
-    const log = await verifyStore({ database: store, publicKey: manifest.log.publicKey });
-    if (!log.ok) throw damaged(`its log does not verify: ${log.findings[0]?.what ?? ''}`);
-    if (log.size !== manifest.log.size || log.root !== manifest.log.root)
-      throw damaged(`its log has ${log.size} entries and another root than its manifest says`);
-    let named = 0;
-    for await (const { blobId, sizeBytes } of everyBlobFile(store, manifest.schema)) {
-      const there = sums.get(blobPath(blobId));
-      if (there?.sizeBytes !== sealedSize(sizeBytes))
-        throw damaged(`blob ${blobId}, which its store names, is not whole`);
-      named += 1;
-    }
-    const held = [...sums.keys()].filter((one) => blobIdOf(one) !== undefined).length;
-    if (named !== held) throw damaged(`it holds ${held - named} blob(s) that its store does not name`);
+    await check(store);
   } finally {
     await store.close();
     for (const end of ['-wal', '-shm']) rmSync(path + end, { force: true });
   }
+}
+
+/** The store: its log up to the checkpoint of the manifest, and every blob that it names, with its size. */
+async function checkStore(store: Database, manifest: Manifest, { sums }: Found): Promise<void> {
+  const log = await verifyStore({ database: store, publicKey: manifest.log.publicKey });
+  if (!log.ok) throw damaged(`its log does not verify: ${log.findings[0]?.what ?? ''}`);
+  if (log.size !== manifest.log.size || log.root !== manifest.log.root)
+    throw damaged(`its log has ${log.size} entries and another root than its manifest says`);
+  let named = 0;
+  for await (const { blobId, sizeBytes } of everyBlobFile(store, manifest.schema)) {
+    const there = sums.get(blobPath(blobId));
+    if (there?.sizeBytes !== sealedSize(sizeBytes))
+      throw damaged(`blob ${blobId}, which its store names, is not whole`);
+    named += 1;
+  }
+  const held = [...sums.keys()].filter((one) => blobIdOf(one) !== undefined).length;
+  if (named !== held) throw damaged(`it holds ${held - named} blob(s) that its store does not name`);
 }

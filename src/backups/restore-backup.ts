@@ -3,12 +3,14 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, writ
 import { join } from 'node:path';
 import { AppError } from '#kernel/errors.ts';
 import { openKeyFile } from '#kernel/key-file.ts';
+import type { Database } from '#kernel/sql.ts';
 import { createSigner, openCheckpoint } from '#src/audit/checkpoint.ts';
 import { loadLogKey, logKeyPath, logOriginPath } from '#src/audit/log-key.ts';
+import { restorePostgres } from '#src/database/dump-postgres.ts';
 import { openStore } from '#src/database/open-database.ts';
 import { openBlobFolder } from '#src/objects/blob-folder.ts';
 import { selectBlobPage } from '#src/objects/object-store.ts';
-import { damaged, type Manifest, STORE } from './backup.ts';
+import { DUMP, damaged, type Manifest, STORE } from './backup.ts';
 import { readBackup } from './read-backup.ts';
 import { openKeys, writeKeys } from './sealed-keys.ts';
 
@@ -18,6 +20,8 @@ export const RESTORED = 'restored.json';
 export type RestoreRequest = {
   file: string;
   home: string;
+  /** The empty database to restore into, for a backup of a store in PostgreSQL. */
+  databaseUrl: string | undefined;
   /** Asked for only when the backup holds keys. */
   passphrase: () => Promise<string>;
   onBytes: (bytes: number) => void;
@@ -30,11 +34,13 @@ export async function restoreBackup(request: RestoreRequest): Promise<{ manifest
   const partial = `${home}.restoring-${process.pid}`;
   mkdirSync(partial, { recursive: true, mode: 0o700 });
   try {
-    const { manifest, keys } = await readBackup(file, partial, { keepBlobs: true, onBytes: request.onBytes });
+    const { manifest, keys, check } = await readBackup(file, partial, { keepFiles: true, onBytes: request.onBytes });
+    const url = storeUrl(manifest, partial, request.databaseUrl);
     if (keys !== undefined) {
       writeKeys(partial, await openKeys(keys, await request.passphrase()));
-      await checkWithKeys(partial, manifest);
     }
+    if (manifest.engine === 'postgres') await fillDatabase(url, join(partial, DUMP), check);
+    if (keys !== undefined) await checkWithKeys(partial, url, manifest);
     const { size, root, checkpoint, publicKey } = manifest.log;
     mkdirSync(join(partial, 'keys'), { recursive: true, mode: 0o700 });
     writeFileSync(logOriginPath(partial), `${openCheckpoint(checkpoint, publicKey).origin}\n`, { mode: 0o600 });
@@ -50,6 +56,29 @@ export async function restoreBackup(request: RestoreRequest): Promise<{ manifest
   }
 }
 
+function storeUrl({ engine }: Manifest, home: string, databaseUrl: string | undefined): string {
+  if (engine === 'sqlite') return `sqlite:${join(home, STORE)}`;
+  if (databaseUrl !== undefined) return databaseUrl;
+  throw new AppError(
+    'invalid',
+    'The backup is of a store in PostgreSQL, and database.url names none to restore it into.',
+    {
+      details: { hint: 'Make an empty database, and set FUMEHOOD_DATABASE_URL=postgres://…' },
+    },
+  );
+}
+
+async function fillDatabase(url: string, dump: string, check: (store: Database) => Promise<void>): Promise<void> {
+  await restorePostgres(url, dump);
+  rmSync(dump);
+  const store = await openStore(url);
+  try {
+    await check(store);
+  } finally {
+    await store.close();
+  }
+}
+
 function refuseUsed(home: string): void {
   if (!existsSync(home) || readdirSync(home).length === 0) return;
   throw new AppError('conflict', `"${home}" is not empty.`, {
@@ -58,13 +87,13 @@ function refuseUsed(home: string): void {
 }
 
 /** The key of the log is the one that signed it, and every blob opens and has the digest that its row names. */
-async function checkWithKeys(home: string, { log, schema }: Manifest): Promise<void> {
+async function checkWithKeys(home: string, url: string, { log, schema }: Manifest): Promise<void> {
   const { origin } = openCheckpoint(log.checkpoint, log.publicKey);
   if (createSigner(origin, loadLogKey(logKeyPath(home), { logIsEmpty: false })).publicKey !== log.publicKey)
     throw damaged('the key of the log in it is not the one that signed the log');
   const keys = await openKeyFile({ folder: join(home, 'keys'), keyName: 'fumehood', hasData: true });
   const vault = await openBlobFolder({ folder: join(home, 'objects'), keys, clock: { nowMs: Date.now } });
-  const store = await openStore(`sqlite:${join(home, STORE)}`);
+  const store = await openStore(url);
   try {
     let after = '';
     for (;;) {

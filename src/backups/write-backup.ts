@@ -6,16 +6,19 @@ import { AppError } from '#kernel/errors.ts';
 import type { Database } from '#kernel/sql.ts';
 import { selectLatestCheckpoint } from '#src/audit/audit-store.ts';
 import { openCheckpoint } from '#src/audit/checkpoint.ts';
+import { dumpPostgres } from '#src/database/dump-postgres.ts';
 import { openStore } from '#src/database/open-database.ts';
 import { schemaVersionOf } from '#src/database/schema-version.ts';
 import { snapshotSqlite } from '#src/database/snapshot.ts';
 import { type BlobFile, selectBlobFiles } from '#src/objects/blob-file-store.ts';
 import { sealedSize } from '#src/objects/frame.ts';
-import { blobPath, DIGESTS, FORMAT, MANIFEST, type Manifest, STORE } from './backup.ts';
+import { blobPath, DIGESTS, DUMP, FORMAT, MANIFEST, type Manifest, STORE } from './backup.ts';
 import { padding, tarHead } from './tar.ts';
 
 export type BackupSource = {
   home: string;
+  /** The store, when it is in PostgreSQL. */
+  databaseUrl: string | undefined;
   /** The verifier key of the log. */
   publicKey: string;
   program: string;
@@ -24,14 +27,16 @@ export type BackupSource = {
   hold: () => () => void;
 };
 
+/** How copies of the store begin while a backup is made; what a crash left of them is removed at the next start. */
+export const COPY_PREFIX = '.backup-';
+
 /** The bytes of a backup, but for its end: sealed keys may follow. Returns its manifest. */
 export async function* writeBackup(source: BackupSource): AsyncGenerator<Buffer, Manifest> {
   const release = source.hold();
-  const copy = join(source.home, `.backup-${process.pid}-${source.nowMs}.db`);
-  let store: Database | undefined;
+  const copy = join(source.home, `${COPY_PREFIX}${process.pid}-${source.nowMs}`);
+  let store: StoreCopy | undefined;
   try {
-    await snapshotSqlite(join(source.home, 'state.db'), copy);
-    store = await openStore(`sqlite:${copy}`);
+    store = await copyStore(source, copy);
     return yield* entriesOf(source, copy, store);
   } finally {
     await store?.close();
@@ -40,7 +45,16 @@ export async function* writeBackup(source: BackupSource): AsyncGenerator<Buffer,
   }
 }
 
-async function* entriesOf(source: BackupSource, copy: string, store: Database): AsyncGenerator<Buffer, Manifest> {
+type StoreCopy = Pick<Database, 'read' | 'close'>;
+
+/** Copies the store into a file; what is read from the copy is of the same moment. */
+async function copyStore({ home, databaseUrl }: BackupSource, copy: string): Promise<StoreCopy> {
+  if (databaseUrl !== undefined) return dumpPostgres(databaseUrl, copy);
+  await snapshotSqlite(join(home, STORE), copy);
+  return openStore(`sqlite:${copy}`);
+}
+
+async function* entriesOf(source: BackupSource, copy: string, store: StoreCopy): AsyncGenerator<Buffer, Manifest> {
   const latest = await store.read(selectLatestCheckpoint);
   if (latest === undefined) throw new AppError('conflict', 'There is nothing to back up: the log is empty.');
   const schema = await schemaVersionOf(store);
@@ -48,7 +62,8 @@ async function* entriesOf(source: BackupSource, copy: string, store: Database): 
   const add = async function* (path: string, file: string, sizeBytes: number): AsyncGenerator<Buffer> {
     digests.push(`${yield* fileEntry({ path, file, sizeBytes }, source.nowMs)}  ${path}\n`);
   };
-  yield* add(STORE, copy, statSync(copy).size);
+  const engine = source.databaseUrl === undefined ? 'sqlite' : 'postgres';
+  yield* add(engine === 'sqlite' ? STORE : DUMP, copy, statSync(copy).size);
   const blobs = { count: 0, bytes: 0 };
   for await (const { blobId, sizeBytes } of everyBlobFile(store, schema)) {
     const sealed = sealedSize(sizeBytes);
@@ -64,7 +79,7 @@ async function* entriesOf(source: BackupSource, copy: string, store: Database): 
     format: FORMAT,
     program,
     createdAt: new Date(nowMs).toISOString(),
-    engine: 'sqlite',
+    engine,
     schema,
     log: { size, root: root.toString('base64'), checkpoint: latest.note, publicKey },
     blobs,
@@ -75,7 +90,7 @@ async function* entriesOf(source: BackupSource, copy: string, store: Database): 
 }
 
 /** Every blob that lies in a file of its own, by id. */
-export async function* everyBlobFile(store: Database, schema: number): AsyncGenerator<BlobFile> {
+export async function* everyBlobFile(store: Pick<Database, 'read'>, schema: number): AsyncGenerator<BlobFile> {
   let after = '';
   for (;;) {
     const page = await store.read((reader) => selectBlobFiles(reader, { after, limit: 1000, schema }));

@@ -6,7 +6,6 @@ import { formatBytes } from '#kernel/quantities.ts';
 import { createSigner } from '#src/audit/checkpoint.ts';
 import { loadLogKey, logKeyPath, logOrigin } from '#src/audit/log-key.ts';
 import { KEYS } from '#src/backups/backup.ts';
-import { byDump } from '#src/backups/backup-routes.ts';
 import { sealKeys } from '#src/backups/sealed-keys.ts';
 import { TAR_END } from '#src/backups/tar.ts';
 import { bytesEntry, writeBackup } from '#src/backups/write-backup.ts';
@@ -84,19 +83,18 @@ async function openSource(context: Pick<Context, 'home' | 'env' | 'api'>): Promi
 
 /** Whoever may read the files of a home may copy them: no policy is asked and nothing is written into it. */
 export function readHome({ home, env }: Pick<Context, 'home' | 'env'>, options: { locked?: boolean } = {}): Source {
-  if (!existsSync(join(home, 'state.db'))) {
-    const { settings } = loadConfig({ home, env, cwd: process.cwd() });
-    if (settings['database.url'] !== undefined) throw byDump();
+  const { settings } = loadConfig({ home, env, cwd: process.cwd() });
+  const databaseUrl = settings['database.url'];
+  if (databaseUrl === undefined && !existsSync(join(home, 'state.db')))
     throw new AppError('not_found', `There is no home in ${home}.`, {
       details: { hint: 'Name the home with --home, or with FUMEHOOD_HOME.' },
     });
-  }
   const lock = options.locked === true ? undefined : lockHome(home);
   const key = loadLogKey(logKeyPath(home), { logIsEmpty: false });
   const { publicKey } = createSigner(logOrigin(home), key);
   // Nobody else writes: the home is locked.
   const hold = () => () => undefined;
-  const bytes = writeBackup({ home, publicKey, program: VERSION, nowMs: Date.now(), hold });
+  const bytes = writeBackup({ home, databaseUrl, publicKey, program: VERSION, nowMs: Date.now(), hold });
   return { bytes, release: () => lock?.release() };
 }
 

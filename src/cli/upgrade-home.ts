@@ -57,14 +57,10 @@ export function refuseNewer({ unknown, schema }: Upgrade): void {
   );
 }
 
-/** The keys stay out of it: they lie beside it. A store on PostgreSQL is copied by its own tools. */
-async function backupBefore(context: Asking, schema: number): Promise<string | null> {
+/** The keys stay out of it: they lie beside it. */
+async function backupBefore(context: Asking, schema: number): Promise<string> {
   const folder = join(context.home, 'backups');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  if (!existsSync(join(context.home, 'state.db'))) {
-    context.out.note('the store is in PostgreSQL: make a backup with pg_dump before you go on');
-    return null;
-  }
   const target = join(folder, `schema-${schema}-${new Date().toISOString().slice(0, 19).replaceAll(':', '')}Z.tar`);
   const { file } = await createBackup(context, target, undefined, () => readHome(context, { locked: true }));
   return file;

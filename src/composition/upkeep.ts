@@ -1,8 +1,9 @@
 /** What an installation needs to live long: backups, restored homes, keys that change. */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { backupRoutes } from '#src/backups/backup-routes.ts';
 import { RESTORED } from '#src/backups/restore-backup.ts';
+import { COPY_PREFIX } from '#src/backups/write-backup.ts';
 import type { Route } from '#src/http/route.ts';
 import { keyRoutes } from '#src/keys/key-routes.ts';
 import { finishRotation, type RotateDeps } from '#src/keys/rotate-key.ts';
@@ -24,19 +25,26 @@ const rotation = ({ gateway, database, keys, ids }: Core): RotateDeps => ({
 
 /** The routes of backups and keys. */
 export function upkeepRoutes(core: Core, data: Data, version: string): Route[] {
-  const { gateway, database, home, signer, clock } = core;
+  const { gateway, home, settings, signer, clock } = core;
   const source = () => ({
     home,
+    databaseUrl: settings['database.url'],
     publicKey: signer.publicKey,
     program: version,
     nowMs: clock.nowMs(),
     hold: data.vault.hold,
   });
-  return [...backupRoutes({ gateway, engine: database.engine, source }), ...keyRoutes(rotation(core))];
+  return [...backupRoutes({ gateway, source }), ...keyRoutes(rotation(core))];
+}
+
+/** What a backup that was broken off has left in the home. */
+function removeCopies(home: string): void {
+  for (const name of readdirSync(home).filter((one) => one.startsWith(COPY_PREFIX))) rmSync(join(home, name));
 }
 
 /** At each start, before anything is served: ends a rotation that was broken off and retires keys that nothing needs. */
 export async function keepKeys(core: Core): Promise<void> {
+  removeCopies(core.home);
   const retired = await finishRotation(rotation(core));
   if (retired.length > 0) core.log('info', 'versions of the key were retired', { retired });
 }

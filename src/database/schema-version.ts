@@ -2,7 +2,7 @@ import { type Database, sql } from '#kernel/sql.ts';
 import { listMigrations } from './migrate.ts';
 
 /** The newest migration of a store; 0 for an empty one. */
-export async function schemaVersionOf(database: Database): Promise<number> {
+export async function schemaVersionOf(database: Pick<Database, 'read'>): Promise<number> {
   const row = await database
     .read((reader) =>
       reader.get<{ version: number | null }>(sql`select max(version) as version from schema_migrations`),
