@@ -25,7 +25,7 @@ export type MadeAhead = Shelf & {
 type Kind = { count: number; template: Template; ready: Container[] };
 
 /** Making a whole one takes long enough to be in the way. */
-const LONG_CALM_MS = 250;
+const LONG_CALM_MS = 500;
 
 export function createMadeAhead(parts: Parts): MadeAhead {
   let kinds = new Map<string, Kind>();

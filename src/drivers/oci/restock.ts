@@ -30,7 +30,8 @@ export function createRestock(shelves: readonly Shelf[], log: (message: string, 
   let starting = 0;
   let apart = 0;
   let making: Promise<void> = Promise.resolve();
-  let lastStart = Number.NEGATIVE_INFINITY;
+  // A control plane that has just come up has other things to do.
+  let lastStart = performance.now();
   let closed = false;
   let working: Promise<void> | undefined;
 
