@@ -1,6 +1,7 @@
 """Runs in the environment's own interpreter: imports ahead, then forks a child for every call."""
 
 import builtins
+import gc
 import importlib
 import json
 import linecache
@@ -20,6 +21,8 @@ def main():
             importlib.import_module(name)
         except Exception as error:
             print(f"not loaded ahead: {name}: {error}", file=sys.stderr)
+    gc.collect()
+    gc.freeze()  # what is loaded stays shared with the children: their collector leaves it alone
     channel.send(b'{"loaded": true}')
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
@@ -110,8 +113,8 @@ def reseed():
     """A fork must not repeat what its siblings draw."""
     if "random" in sys.modules:
         sys.modules["random"].seed()
-    if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed()
+    if "numpy.random" in sys.modules:  # which newer versions load when it is first used, and seed then
+        sys.modules["numpy.random"].seed()
 
 
 def flush():
