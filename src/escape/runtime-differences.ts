@@ -33,7 +33,6 @@ const GVISOR: Readonly<Record<string, Difference>> = {
   'memory-through-shared-files': { ends: MEMORY },
   'memory-by-swap': { ends: MEMORY },
   'memory-of-pipes': { ends: MEMORY },
-  'memory-of-sockets': { ends: MEMORY },
   'fork-bomb': { ends: MEMORY },
   'watches-of-files': { reaches: OWN },
   'watched-files': { reaches: OWN },
