@@ -1,7 +1,7 @@
 /** A store on PostgreSQL that is lost: while nothing runs, in a statement, in a commit, and for a while. */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
@@ -15,6 +15,7 @@ import type { EntryDraft } from '#src/audit/entry.ts';
 import { type PrivatePostgres, startPostgres } from '#src/cli/private-postgres.ts';
 import { openDatabase } from '#src/database/open-database.ts';
 import { openPostgres } from '#src/database/postgres.ts';
+import { backendsOf } from './backends.ts';
 import { type CuttingProxy, startCuttingProxy } from './cutting-proxy.ts';
 
 const TIMEOUT_MS = 1500;
@@ -32,20 +33,6 @@ const draft = (n: number): EntryDraft => ({
   outcome: 'ok',
   requestId: `req-${n}`,
 });
-
-/** The processes of a server that serve connections, or are about to. */
-function backendsOf(postgres: PrivatePostgres): number[] {
-  const parent = String(postgres.pid());
-  return readdirSync('/proc').flatMap((pid) => {
-    try {
-      const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ');
-      const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-      return fields?.[1] === parent && / fumehood postgres /.test(line) ? [Number(pid)] : [];
-    } catch {
-      return [];
-    }
-  });
-}
 
 const isUnavailable = (message: RegExp) => (thrown: unknown) =>
   thrown instanceof AppError && thrown.code === 'unavailable' && message.test(thrown.message);
