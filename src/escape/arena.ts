@@ -8,7 +8,7 @@ import { controlPrefix } from './left-on-host.ts';
 import { createPrivilegedContainers, type PrivilegedContainers } from './privileged-container.ts';
 import { differenceOf } from './runtime-differences.ts';
 import { NEIGHBOUR_PORT, NEIGHBOUR_SOCKET, openSealedWorld, type SealedWorld } from './sealed-world.ts';
-import { ENDED, judge, type Result } from './verdict.ts';
+import { ENDED, harmTo, judge, type Result } from './verdict.ts';
 
 const TIMEOUT_MS = 20_000;
 
@@ -68,23 +68,25 @@ async function attackInside(arena: Arena, attack: Attack): Promise<Outcome> {
     if (error instanceof AppError && error.code === 'unavailable') return undefined;
     throw error;
   });
-  const suffered =
-    (await isDead(world, neighbour, 'the neighbour')) ??
-    (ended === undefined || (await isDead(world, handle, 'the sandbox')) !== undefined ? ENDED.why : undefined) ??
-    (maxOutputBytes !== undefined && ended !== undefined && (!ended.truncated || ended.stdout.length > maxOutputBytes)
-      ? 'more output than allowed'
-      : undefined);
-  if (handle !== attacker) {
-    const left = await world.destroy(handle);
-    if (left.length > 0) return { outcome: 'succeeded', why: `left on the host: ${left.join(', ')}` };
-  }
-  if (suffered !== undefined || ended === undefined) return { ...ENDED, why: suffered ?? ENDED.why };
+  const isFlood =
+    maxOutputBytes !== undefined && ended !== undefined && (!ended.truncated || ended.stdout.length > maxOutputBytes);
+  const suffered = await whoSuffered(world, neighbour, isFlood);
+  const isOver = ended === undefined || !(await answers(world, handle));
+  const left = handle === attacker ? [] : await world.destroy(handle);
+  if (left.length > 0) return harmTo(`left on the host: ${left.join(', ')}`);
+  if (suffered !== undefined) return harmTo(suffered);
+  if (isOver) return ENDED;
   return planted(world, attack) ?? outcomeOf(ended);
 }
 
-async function isDead(world: SealedWorld, handle: Handle, who: string): Promise<string | undefined> {
+async function whoSuffered(world: SealedWorld, neighbour: Handle, isFlood: boolean): Promise<string | undefined> {
+  if (!(await answers(world, neighbour))) return 'the neighbour no longer answers';
+  return isFlood ? 'more output than allowed' : undefined;
+}
+
+async function answers(world: SealedWorld, handle: Handle): Promise<boolean> {
   const said = await world.python(handle, 'print("alive")').catch(() => undefined);
-  return said?.stdout === 'alive\n' ? undefined : `${who} no longer answers`;
+  return said?.stdout === 'alive\n';
 }
 
 /** A tenant that leaves what it can and is destroyed. */

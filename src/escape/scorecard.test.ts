@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import { CheckpointError, createSigner, openCheckpoint } from '#src/audit/checkpoint.ts';
 import { verifyScorecard, writeScorecard } from './scorecard.ts';
-import { judge } from './verdict.ts';
+import { ENDED, harmTo, judge } from './verdict.ts';
 
 const keyPem = (): string =>
   generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
@@ -100,4 +100,17 @@ test('an attack holds only when its own wall stopped it and it works outside', (
   assert.match(judge(attack, by('ENOSYS'), did).reason, /not one of its walls/);
   assert.match(judge(attack, by('EPERM'), by('ENODEV')).reason, /lacks KVM/);
   assert.match(judge({ refusedBy: ['EPERM'] }, by('EPERM'), by('ENODEV')).reason, /does not even work outside/);
+});
+
+test('what a runtime does otherwise excuses an attack only from what it names, and never harm to others', () => {
+  const attack = { refusedBy: ['EPERM'] };
+  const did = { outcome: 'succeeded', why: '' } as const;
+  const own = { reaches: 'its own kernel' };
+  const ends = { ends: 'the sandbox as a whole' };
+  assert.equal(judge(attack, did, did, own).reason, 'its own kernel');
+  assert.equal(judge(attack, ENDED, did, ends).reason, 'the sandbox as a whole');
+  for (const difference of [own, ends, undefined])
+    assert.equal(judge(attack, harmTo('the neighbour'), did, difference).verdict, 'BROKEN');
+  assert.equal(judge(attack, ENDED, did, own).verdict, 'BROKEN');
+  assert.equal(judge(attack, did, did, ends).verdict, 'BROKEN');
 });

@@ -32,6 +32,11 @@ export const isLacking = ({ mayLack }: Judged, outside: Outcome): boolean =>
 /** What an attack came to that took its own sandbox with it. */
 export const ENDED: Outcome = { outcome: 'succeeded', why: 'the sandbox no longer answers' };
 
+const HARM = 'harm: ';
+
+/** What an attack came to from which a neighbour, the host or a reader suffered: no runtime makes that harmless. */
+export const harmTo = (what: string): Outcome => ({ outcome: 'succeeded', why: `${HARM}${what}` });
+
 /** `difference`: what is known to be otherwise under the runtime that was attacked. */
 export function judge(
   attack: Judged,
@@ -41,8 +46,10 @@ export function judge(
 ): Pick<Result, 'verdict' | 'reason'> {
   const notShown = (reason: string): Pick<Result, 'verdict' | 'reason'> => ({ verdict: 'not shown', reason });
   if (inside.outcome === 'succeeded') {
-    if (difference !== undefined && 'reaches' in difference) return notShown(difference.reaches);
-    if (difference !== undefined && 'ends' in difference && inside.why === ENDED.why) return notShown(difference.ends);
+    const isEnd = inside.why === ENDED.why;
+    if (inside.why.startsWith(HARM) || difference === undefined) return { verdict: 'BROKEN', reason: '' };
+    if ('reaches' in difference && !isEnd) return notShown(difference.reaches);
+    if ('ends' in difference && isEnd) return notShown(difference.ends);
     return { verdict: 'BROKEN', reason: '' };
   }
   const others = difference !== undefined && 'refusedBy' in difference ? difference.refusedBy : [];
