@@ -23,6 +23,7 @@ test('times are told from now on; those far away by their day', () => {
 test('members are told by their names: sizes, spans, states, digests; the rest as it is', () => {
   assert.equal(said(2 ** 31, 'memoryBytes'), '2 GiB');
   assert.equal(said(90_000, 'idleMs'), '1 min');
+  assert.equal(said(7300, 'uptimeSeconds'), '2 h 1 min');
   assert.equal(said('FINISHED', 'status'), '✓ FINISHED');
   assert.equal(said('somewhere', 'state'), 'somewhere');
   assert.equal(said(`sha256:${'ab'.repeat(32)}`, 'digest'), 'sha256:abababababab');

@@ -3,7 +3,7 @@ import { formatBytes } from '#kernel/quantities.ts';
 import { cell } from './cell.ts';
 
 /** How a value is said. `auto` looks at the name of the member and at the value. */
-export type Form = 'auto' | 'text' | 'time' | 'bytes' | 'span' | 'state' | 'digest';
+export type Form = 'auto' | 'text' | 'time' | 'bytes' | 'span' | 'seconds' | 'state' | 'digest';
 
 type Look = { symbol: string; ascii: string; colour: number };
 
@@ -50,6 +50,8 @@ export function say(value: unknown, form: Form, name: string, saying: Saying): S
       return { text: typeof value === 'number' ? formatBytes(value) : cell(value) };
     case 'span':
       return { text: typeof value === 'number' ? timeSpan(value) : cell(value) };
+    case 'seconds':
+      return { text: typeof value === 'number' ? timeSpan(1000 * value) : cell(value) };
     case 'state':
       return stateOf(cell(value), saying.unicode);
     case 'digest':
@@ -63,7 +65,8 @@ export function say(value: unknown, form: Form, name: string, saying: Saying): S
 export function formOf(value: unknown, name: string): Exclude<Form, 'auto'> {
   if (typeof value === 'number') {
     if (/Bytes$/.test(name)) return 'bytes';
-    return /Ms$/.test(name) ? 'span' : 'text';
+    if (/Ms$/.test(name)) return 'span';
+    return /[a-z]Seconds$/.test(name) ? 'seconds' : 'text';
   }
   if (typeof value !== 'string') return 'text';
   if (/(At|^time|^until)$/.test(name) && isTime(value)) return 'time';
