@@ -220,6 +220,20 @@ test('what differs in any size, or mounts something, is made on the spot, with w
   }
 });
 
+test('an environment that was made anew is not the one that waits in a sandbox made before', async () => {
+  const asked = options({ environmentDir, warmImports: ['json'] });
+  await prepare(templateOf(asked));
+  const ready = unclaimed();
+  assert.equal(ready.length, 1);
+  rmSync(environmentDir, { recursive: true });
+  makeEnvironment();
+  const handle = await driver.start(asked);
+  assert.ok(!ready.includes(claimIn(handle).slot));
+  assert.equal(await python(handle, 'import knocker; print("there")'), 'there');
+  await prepare(templateOf(asked));
+  assert.ok(unclaimed().length === 1 && !unclaimed().includes(ready[0] ?? ''));
+});
+
 test('siblings share neither random numbers nor the seed of hashes', async () => {
   const asked = options();
   await driver.prepare({ networks: 0, workspaces: 0, warm: [{ count: 2, template: templateOf(asked) }] });

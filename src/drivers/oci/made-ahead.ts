@@ -6,7 +6,7 @@ import { statSync } from 'node:fs';
 import { whenLoaded } from '../agent/session.ts';
 import { dialPath } from '../agent/wire.ts';
 import type { Template } from '../driver.ts';
-import { freeze, isFrozen } from './cgroups.ts';
+import { freeze } from './cgroups.ts';
 import { type Container, claimContainer, inspectContainer, makeContainer, type Tenant } from './containers.ts';
 import type { Parts } from './parts.ts';
 import { slotPaths } from './paths.ts';
@@ -22,7 +22,7 @@ export type MadeAhead = Shelf & {
   close(): Promise<void>;
 };
 
-type Kind = { count: number; template: Template; ready: Container[] };
+type Kind = { key: string; count: number; template: Template; ready: Container[] };
 
 /** Making a whole one takes long enough to be in the way. */
 const LONG_CALM_MS = 500;
@@ -32,6 +32,11 @@ export function createMadeAhead(parts: Parts): MadeAhead {
   let closed = false;
   const remove = async (containers: readonly Container[]): Promise<void> =>
     void (await Promise.all(containers.map(({ claim }) => removeSlot(parts, claim.slot))));
+  /** Its environment was removed, or made anew: what is ready of it is nobody's like any more. */
+  const forget = async (kind: Kind): Promise<void> => {
+    kinds.delete(kind.key);
+    await remove(kind.ready);
+  };
   const lacking = (): Kind | undefined => [...kinds.values()].find((kind) => kind.ready.length < kind.count);
 
   return {
@@ -40,9 +45,11 @@ export function createMadeAhead(parts: Parts): MadeAhead {
     addOne: async () => {
       const kind = lacking();
       if (kind === undefined) return;
+      if (kindOf(kind.template) !== kind.key) return forget(kind);
       const container = await makeAhead(parts, kind.template);
-      if (closed || kinds.get(kindOf(kind.template) ?? '') !== kind) await remove([container]);
-      else kind.ready.push(container);
+      const now = kinds.get(kind.key);
+      if (closed || now === undefined || now.ready.length >= now.count) await remove([container]);
+      else now.ready.push(container);
     },
     want: async (wanted) => {
       const before = kinds;
@@ -50,7 +57,7 @@ export function createMadeAhead(parts: Parts): MadeAhead {
       for (const { count, template } of wanted) {
         const key = kindOf(template);
         if (key !== undefined && count > 0)
-          kinds.set(key, { count, template, ready: before.get(key)?.ready.slice(0, count) ?? [] });
+          kinds.set(key, { key, count, template, ready: before.get(key)?.ready.slice(0, count) ?? [] });
       }
       const kept = new Set([...kinds.values()].flatMap((kind) => kind.ready));
       await remove([...before.values()].flatMap((kind) => kind.ready).filter((one) => !kept.has(one)));
@@ -83,9 +90,7 @@ async function makeAhead(parts: Parts, template: Template): Promise<Container> {
   const container = await makeContainer(parts, template);
   try {
     await whenLoaded(dialPath(container.socket));
-    const { cgroup } = slotPaths(parts.paths, container.claim.slot);
-    await freeze(cgroup);
-    if (!isFrozen(cgroup)) throw new Error('it does not stand still');
+    await freeze(slotPaths(parts.paths, container.claim.slot).cgroup);
     return container;
   } catch (error) {
     await removeSlot(parts, container.claim.slot);

@@ -46,7 +46,7 @@ export function createRestock(shelves: readonly Shelf[], log: (message: string, 
       const shelf = shelves.find((one) => one.lacks());
       if (shelf === undefined) return;
       await calm(shelf.calmMs);
-      if (closed || !shelf.lacks()) continue;
+      if (closed || apart > 0 || !shelf.lacks()) continue;
       try {
         making = shelf.addOne();
         await making;
