@@ -1,11 +1,12 @@
 /** The composition root: starts a control plane out of all its parts, in the order in which they stand on each other. */
-import { existsSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
 import { createKeyedMutex } from '#kernel/keyed-mutex.ts';
 import type { Reader } from '#kernel/sql.ts';
 import { approvalRoutes } from '#src/approvals/approval-routes.ts';
 import { auditRoutes } from '#src/audit/audit-routes.ts';
+import { findUv } from '#src/cli/find-uv.ts';
 import { VERSION } from '#src/cli/version.ts';
 import { createBuildSandboxes } from '#src/composition/build-sandbox.ts';
 import { type Core, openCore } from '#src/composition/core.ts';
@@ -39,7 +40,7 @@ import { selectLabelsByNode } from '#src/lineage/lineage-store.ts';
 import { nodeKey } from '#src/lineage/node.ts';
 import { modelRoutes } from '#src/models/model-routes.ts';
 import { accessKeyRoutes } from '#src/objects/access-key-routes.ts';
-import { findOpa, toolFolder } from '#src/policies/opa.ts';
+import { findOpa } from '#src/policies/opa.ts';
 import { policyRoutes } from '#src/policies/policy-routes.ts';
 import { createLiveSandboxes } from '#src/sandboxes/live-sandboxes.ts';
 import { portRoutes } from '#src/sandboxes/port-routes.ts';
@@ -93,7 +94,11 @@ async function open(
   const core = await openCore({ home, settings, env: process.env, version: VERSION });
   ending.add(core.close);
   const { gateway, database, clock, ids, log } = core;
-  const data = await openData(core, { uv: uvPath(), uvCacheDir: uvCacheDir(), pythonVersion: pythonVersion() });
+  const data = await openData(core, {
+    uv: findUv(process.env),
+    uvCacheDir: uvCacheDir(),
+    pythonVersion: pythonVersion(),
+  });
   await keepKeys(core);
   const authenticator = createAuthenticator({ database, clock });
   ending.add(authenticator.flushLastUsed);
@@ -264,12 +269,6 @@ function startTimers(core: Core, data: Data, authenticator: ReturnType<typeof cr
       LAST_USED_EVERY_MS,
     ).unref(),
   ];
-}
-
-/** Where uv is: named, beside the other tools of the wrapper, or on PATH. */
-function uvPath(): string {
-  const own = join(toolFolder(process.env), 'uv');
-  return process.env.FUMEHOOD_UV ?? (existsSync(own) ? own : 'uv');
 }
 
 const uvCacheDir = (): string =>

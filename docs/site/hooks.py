@@ -15,6 +15,9 @@ SECTIONS = {
     "decisions": "Decisions",
 }
 PROJECT = ["CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]
+# Lets a page that is read from the disk run its search, which browsers refuse to workers there.
+SHIM = "assets/javascripts/iframe-worker.js"
+SHIM_ELSEWHERE = "https://unpkg.com/iframe-worker/shim"
 TO_PROJECT = re.compile(r"\]\((?:\.\./)+(" + "|".join(map(re.escape, PROJECT)) + r")([)#])")
 FOLDERS = "src|test|bench|examples|policies|deploy|python|clients"
 TO_FILE = re.compile(r"\[([^\]]*)\]\((?:\.\./)+(?:(?:" + FOLDERS + r")/[^)]*|LICENSE|README\.md|\.\.)\)")
@@ -40,7 +43,19 @@ def on_files(files, config):
         text = re.sub(r"\]\((?:\./)?docs/", "](../", text)
         text = re.sub(r"\]\((?=(?:" + FOLDERS + r")/)", "](../../", text)
         files.append(File.generated(config, f"project/{name}", content=text))
+    shim = Path(config.config_file_path).parent / "node_modules/iframe-worker/shim/index.js"
+    files.append(File.generated(config, SHIM, content=shim.read_text()))
     return files
+
+
+def on_post_page(output, page, config):
+    """The site asks nothing of the network."""
+    return output.replace(SHIM_ELSEWHERE, "../" * page.file.dest_uri.count("/") + SHIM)
+
+
+def on_post_template(output, template_name, config):
+    """The same for the page of what is not there."""
+    return output.replace(SHIM_ELSEWHERE, SHIM)
 
 
 def on_page_markdown(markdown, page, config, files):

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { AppError } from '#kernel/errors.ts';
+import { findUv } from './find-uv.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const GENERATOR = 'mkdocs-material==9.8.2';
@@ -17,7 +18,7 @@ export async function buildSite(options: { folder: string; env: NodeJS.ProcessEn
   mkdirSync(folder, { recursive: true });
   const words = ['tool', 'run', '--quiet', '--python', '/usr/bin/python3', '--from', GENERATOR, 'mkdocs', 'build'];
   const env = { ...options.env, NO_MKDOCS_2_WARNING: '1', NO_COLOR: '1', PYTHONDONTWRITEBYTECODE: '1' };
-  const { code, said } = await run('uv', [...words, '--strict', '--site-dir', folder], env);
+  const { code, said } = await run(findUv(options.env), [...words, '--strict', '--site-dir', folder], env);
   if (code === 0) return;
   throw new AppError('unavailable', `The site could not be built:\n${said.trim().slice(-2000)}`, {
     details: { hint: 'Mend the page that is named, or check the network when the generator could not be fetched.' },

@@ -50,7 +50,7 @@ describe('the documentation as a site', () => {
   it('is searched and read with the keyboard alone', async () => {
     const { page } = await visit('index.html', DESK);
     await page.keyboard.press('Tab');
-    assert.match(await page.evaluate(() => document.activeElement?.textContent ?? ''), /Skip to content/);
+    assert.match(await page.evaluate<string>('document.activeElement.textContent'), /Skip to content/);
     await page.keyboard.press('/');
     await page.keyboard.type('restrict egress');
     await page.locator('.md-search-result__link').first().waitFor();
@@ -62,9 +62,14 @@ describe('the documentation as a site', () => {
   });
 
   it('fits a phone: nothing but code is wider than the screen', async () => {
-    for (const path of ['index.html', 'how-to/connect-clients.html', 'reference/configuration.html', 'runbook/incidents.html']) {
+    for (const path of [
+      'index.html',
+      'how-to/connect-clients.html',
+      'reference/configuration.html',
+      'runbook/incidents.html',
+    ]) {
       const { page } = await visit(path, PHONE);
-      const width = await page.evaluate(() => document.documentElement.scrollWidth);
+      const width = await page.evaluate<number>('document.documentElement.scrollWidth');
       await keepPicture(page, `site-phone-${path.replaceAll('/', '-')}`);
       assert.ok(width <= PHONE.width, `${path} is ${width} wide`);
       await page.close();
