@@ -1,5 +1,6 @@
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Clock } from '#kernel/clock.ts';
 import { AppError } from '#kernel/errors.ts';
 import type { Log } from '#kernel/log.ts';
 import type { Database, Reader } from '#kernel/sql.ts';
@@ -32,6 +33,7 @@ export function createTilePublisher(deps: {
   folder: string;
   publicKey: string;
   log: Log;
+  clock: Clock;
   delayMs?: number;
 }): TilePublisher {
   let timer: NodeJS.Timeout | undefined;
@@ -71,7 +73,7 @@ export function createTilePublisher(deps: {
     flush,
     state: () => ({ published: published ?? 0, waitingSinceMs }),
     notify: () => {
-      waitingSinceMs ??= Date.now();
+      waitingSinceMs ??= deps.clock.nowMs();
       later(deps.delayMs ?? PUBLISH_WITHIN_MS);
     },
     close: async () => {

@@ -84,7 +84,7 @@ export async function openCore(options: {
   const hasData = await hasSealedData(database);
   const keys = await openKeyFile({ folder: join(home, 'keys'), keyName: 'fumehood', hasData });
   await checkKeys(database, keys, hasData);
-  const tiles = createTilePublisher({ database, folder: join(home, 'audit'), publicKey: signer.publicKey, log });
+  const tiles = createTilePublisher({ database, folder: join(home, 'audit'), publicKey: signer.publicKey, log, clock });
   auditLog.onCommitted(tiles.notify);
   tiles.notify();
   const committer = createCommitter({

@@ -8,12 +8,14 @@ import type { EntryDraft } from '#src/audit/entry.ts';
 import { openDatabase } from '#src/database/open-database.ts';
 import { createGateway, question } from '#src/gateway/crossing.ts';
 import { type Route, route } from './route.ts';
-import { type Api, createApi } from './server.ts';
+import { type Api, type ApiDeps, createApi } from './server.ts';
 import { watchCrossings } from './watch-crossings.ts';
 import type { WebSocketRoute } from './websocket-route.ts';
 
 /** For tests: an API over a real gateway and store, whose policy allows all but the action `thing.forbidden`. */
-export async function startApi(options: { routes?: Route[]; webSocketRoutes?: WebSocketRoute[] } = {}) {
+export async function startApi(
+  options: { routes?: Route[]; webSocketRoutes?: WebSocketRoute[] } & Pick<ApiDeps, 'open' | 'watch'> = {},
+) {
   const database = await openDatabase('sqlite::memory:');
   const entries: EntryDraft[] = [];
   const logged: string[] = [];
@@ -52,6 +54,8 @@ export async function startApi(options: { routes?: Route[]; webSocketRoutes?: We
     ids: randomIds,
     log: createLog((line) => logged.push(line)),
     version: '0.0.0',
+    ...(options.open === undefined ? {} : { open: options.open }),
+    ...(options.watch === undefined ? {} : { watch: options.watch }),
     authenticate: async (bearer) => {
       if (bearer !== 'good') throw new AppError('unauthenticated', 'The token is not valid.');
       return { type: 'user', id: 'ada', user: 'ada', roles: ['engineer'], scopes: ['*'], purpose: '' };

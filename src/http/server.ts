@@ -152,8 +152,8 @@ function createHandler(
   ): Promise<void> => {
     const url = new URL(request.url ?? '/', 'http://fumehood.invalid');
     const method = request.method ?? 'GET';
-    if (method === 'GET' && OPEN_PATHS.has(url.pathname)) seen.route = url.pathname;
     const open = method === 'GET' ? deps.open?.[url.pathname] : undefined;
+    if (method === 'GET' && (open !== undefined || OPEN_PATHS.has(url.pathname))) seen.route = url.pathname;
     if (open !== undefined) return sendOpen(response, await open());
     if (method === 'GET' && url.pathname === '/healthz') return json(response, { status: 'ok', version: deps.version });
     if (method === 'GET' && url.pathname === '/api/v1/openapi.json') {
@@ -207,7 +207,7 @@ function createHandler(
 }
 
 /** What has no row in the table of routes. */
-const OPEN_PATHS: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/api/v1/openapi.json']);
+const OPEN_PATHS: ReadonlySet<string> = new Set(['/healthz', '/api/v1/openapi.json']);
 
 function sendOpen(response: ServerResponse, { status, type, body }: OpenAnswer): void {
   response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) });

@@ -1,13 +1,14 @@
 """What the client takes for granted is what the server says of itself."""
 
 import dataclasses
+import inspect
 import json
 import os
 import urllib.request
 
 import pytest
 
-from fumehood import models
+from fumehood import Sandbox, models
 from fumehood._decode import wire_name
 from fumehood.errors import BY_CODE
 
@@ -58,6 +59,13 @@ def test_every_member_is_one_that_the_server_names(document, kind):
         if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             assert name in always, f"{name} may be missing"
     assert {wire_name(field.name) for field in dataclasses.fields(kind)} >= always - {"submitted", "versions"}
+
+
+def test_a_sandbox_can_be_asked_for_all_that_the_server_knows_and_no_more(document):
+    schema = document["paths"]["/api/v1/sandboxes"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    parameters = set(inspect.signature(Sandbox.create).parameters) - {"transport"}
+    assert parameters == set(models.SandboxOptions.__annotations__)
+    assert parameters == set(schema["properties"])
 
 
 def test_every_error_code_of_the_server_has_a_class_of_its_own():

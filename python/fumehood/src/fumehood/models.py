@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
+
+
+class SandboxOptions(TypedDict, total=False):
+    """What a sandbox may be asked to be; `Sandbox.create` says what each means."""
+
+    name: str | None
+    environment: str | None
+    memory: str | int | None
+    cpus: float | None
+    disk: str | int | None
+    pids: int | None
+    gpus: int | None
+    ttl: str | int | None
+    idle: str | int | None
+    mounts: Sequence[str]
+    egress: Sequence[str]
+    grants: Sequence[str]
+    purpose: str | None
+    runtime: str | None
+    image: str | None
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from builtins import list as List  # the class has a method of that name
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .._connection import find_connection
-from ..models import SandboxInfo, Status
+from ..models import SandboxInfo, SandboxOptions, Status
 from .nouns import (
     AsyncAccess,
     AsyncApprovals,
@@ -27,9 +27,12 @@ from .nouns import (
 from .sandbox import AsyncSandbox
 from .transport import TIMEOUT_SECONDS, AsyncTransport, path_of
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 
 class AsyncSandboxes(AsyncNoun):
-    async def create(self, **options: Any) -> AsyncSandbox:
+    async def create(self, **options: Unpack[SandboxOptions]) -> AsyncSandbox:
         """The options are those of `AsyncSandbox.create`."""
         return await AsyncSandbox.create(**options, transport=self._transport)
 

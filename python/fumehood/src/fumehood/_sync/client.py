@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from builtins import list as List  # the class has a method of that name
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from .._connection import find_connection
-from ..models import SandboxInfo, Status
+from ..models import SandboxInfo, SandboxOptions, Status
 from .nouns import (
     Access,
     Approvals,
@@ -28,9 +28,12 @@ from .nouns import (
 from .sandbox import Sandbox
 from .transport import TIMEOUT_SECONDS, Transport, path_of
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 
 class Sandboxes(Noun):
-    def create(self, **options: Any) -> Sandbox:
+    def create(self, **options: Unpack[SandboxOptions]) -> Sandbox:
         """The options are those of `Sandbox.create`."""
         return Sandbox.create(**options, transport=self._transport)
 
