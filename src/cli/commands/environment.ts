@@ -78,7 +78,7 @@ export const environment: readonly Command[] = [
 function textOf(file: string | undefined): string | undefined {
   if (file === undefined) return undefined;
   try {
-    return readFileSync(file, 'utf8');
+    return readFileSync(file, 'utf8').replaceAll('\r\n', '\n');
   } catch (error) {
     throw new AppError('invalid', `"${file}" cannot be read (${(error as NodeJS.ErrnoException).code}).`);
   }

@@ -18,7 +18,7 @@ function readSource(context: Context): string {
   }
 }
 
-type Applied = { name: string; version: number; converted?: boolean };
+type Applied = { name: string; version: number; converted?: boolean; source?: string };
 
 const offline: readonly Command[] = [
   {
@@ -69,7 +69,9 @@ export const policy: readonly Command[] = [
       const request = { name: context.text('name'), for: kinds, source: readSource(context) };
       const applied = await context.api.send<Applied>('POST', at('policies'), { body: request });
       if (applied.converted === true) context.out.note('it was in the older syntax and runs converted');
-      context.out.item(applied);
+      const { source: _, ...told } = applied;
+      context.out.item(context.out.json ? applied : told);
+      context.out.next(`fumehood policy get ${applied.name}`);
       return undefined;
     },
   },
