@@ -7,6 +7,7 @@ import { AppError } from '#kernel/errors.ts';
 import type { KeyProvider } from '#kernel/key-provider.ts';
 import { type Blob, type BlobVault, type ByteSpan, SMALL_BLOB_BYTES, type WriteOptions } from './blob.ts';
 import { blobKeyContext } from './blob-key-store.ts';
+import { createBlobOwners } from './blob-owners.ts';
 import { createChecksum } from './checksum.ts';
 import { FRAME_BYTES, frameCount, frameSpan, openFrame, sealedSize, sealFrame } from './frame.ts';
 import { freeNow } from './free-now.ts';
@@ -23,74 +24,41 @@ export async function openBlobFolder(deps: Deps): Promise<BlobVault> {
   await chmod(deps.folder, 0o700);
   await Promise.all(FAN_OUT.map((name) => mkdir(join(deps.folder, name), { recursive: true, mode: 0o700 })));
   await syncFolder(deps.folder);
-  const writing = new Set<string>();
-  const readers = new Map<string, number>();
-  const doomed = new Set<string>();
   const pathOf = (blobId: string): string => join(deps.folder, blobId.slice(0, 2), blobId);
-
-  const held = new Set<string>();
-  let holds = 0;
-  const remove = (blobId: string): void => {
-    doomed.delete(blobId);
-    writing.delete(blobId);
-    if (holds > 0) {
-      held.add(blobId);
-      return;
-    }
+  const owners = createBlobOwners((blobId) => {
     // What cannot be removed now is unnamed, and so is removed by a later sweep.
     void unlink(pathOf(blobId)).catch(() => undefined);
-  };
-  const release = (blobId: string): void => {
-    const left = (readers.get(blobId) ?? 1) - 1;
-    if (left > 0) readers.set(blobId, left);
-    else readers.delete(blobId);
-    if (left <= 0 && doomed.has(blobId)) remove(blobId);
-  };
+  });
 
   return {
     keyName: deps.keys.keyName,
     write: async (body, options = {}) => {
       const blobId = randomBytes(16).toString('hex');
-      writing.add(blobId);
+      owners.begin(blobId);
       try {
         const blob = await writeBlob({ keys: deps.keys, path: pathOf(blobId) }, blobId, body, options);
-        if (blob.sealed !== undefined) writing.delete(blobId);
+        if (blob.sealed !== undefined) owners.settle(blobId);
         return blob;
       } catch (error) {
-        remove(blobId);
+        owners.discard(blobId);
         throw error;
       }
     },
     keep: (blobIds) => {
-      for (const blobId of blobIds) writing.delete(blobId);
+      for (const blobId of blobIds) owners.settle(blobId);
     },
     discard: (blobIds) => {
-      for (const blobId of blobIds) {
-        if (readers.has(blobId)) doomed.add(blobId);
-        else remove(blobId);
-      }
+      for (const blobId of blobIds) owners.discard(blobId);
     },
     read: async function* (blob, span) {
-      readers.set(blob.blobId, (readers.get(blob.blobId) ?? 0) + 1);
+      const reading = owners.reading(blob.blobId);
       try {
         yield* readBlob({ keys: deps.keys, path: pathOf(blob.blobId) }, blob, span);
       } finally {
-        release(blob.blobId);
+        reading.end();
       }
     },
-    hold: () => {
-      holds += 1;
-      let released = false;
-      return () => {
-        if (released) return;
-        released = true;
-        holds -= 1;
-        if (holds > 0) return;
-        const waiting = [...held];
-        held.clear();
-        for (const blobId of waiting) remove(blobId);
-      };
-    },
+    hold: owners.hold,
     sweep: async (options) => {
       let removed = 0;
       const before = deps.clock.nowMs() - options.graceMs;
@@ -98,10 +66,10 @@ export async function openBlobFolder(deps: Deps): Promise<BlobVault> {
         const found = (await readdir(join(deps.folder, name))).filter((file) => BLOB_ID.test(file));
         const named = found.length === 0 ? new Set<string>() : await options.namedAmong(found);
         for (const blobId of found) {
-          if (named.has(blobId) || writing.has(blobId) || readers.has(blobId)) continue;
+          if (named.has(blobId) || owners.isOwned(blobId)) continue;
           const file = await stat(pathOf(blobId)).catch(() => undefined);
           if (file === undefined || file.mtimeMs > before) continue;
-          remove(blobId);
+          owners.discard(blobId);
           removed += 1;
         }
       }
