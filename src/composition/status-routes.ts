@@ -5,6 +5,8 @@ import type { LiveSandboxes } from '#src/sandboxes/live-sandboxes.ts';
 import { countSandboxesByState } from '#src/sandboxes/sandbox-store.ts';
 import type { Core } from './core.ts';
 
+const ENDS_SOON_MS = 10 * 60_000;
+
 const Status = z.object({
   pid: z.number(),
   url: z.string(),
@@ -12,6 +14,9 @@ const Status = z.object({
   home: z.string(),
   uptimeSeconds: z.number(),
   sandboxes: z.object({ running: z.number(), starting: z.number(), stopped: z.number(), failed: z.number() }),
+  endingSoon: z
+    .array(z.object({ id: z.string(), name: z.string(), expiresAt: z.string() }))
+    .describe('your own sandboxes that end within ten minutes'),
   doors: z.record(z.string(), z.string()),
   driver: z.object({ id: z.string(), usable: z.boolean(), runtimes: z.array(z.string()) }),
   database: z.string(),
@@ -29,7 +34,7 @@ type Deps = {
 
 /** `GET /api/v1/status`: what runs, where, and how much of it. */
 export function statusRoutes(deps: Deps): Route[] {
-  const { core, driver, places, version } = deps;
+  const { core, live, driver, places, version } = deps;
   return [
     route({
       method: 'GET',
@@ -38,7 +43,7 @@ export function statusRoutes(deps: Deps): Route[] {
       resource: 'sandbox',
       summary: 'The control plane and what it runs',
       response: Status,
-      handle: async ({ cross }) => {
+      handle: async ({ cross, identity }) => {
         const counts = await cross({
           object: { kind: 'status', id: 'control-plane' },
           ask: async () => [
@@ -60,6 +65,11 @@ export function statusRoutes(deps: Deps): Route[] {
             stopped: count('stopped'),
             failed: count('failed'),
           },
+          endingSoon: live
+            .all()
+            .map((one) => one.sandbox)
+            .filter((one) => one.owner === identity.user && one.expiresMs - core.clock.nowMs() <= ENDS_SOON_MS)
+            .map(({ id, name, expiresMs }) => ({ id, name, expiresAt: new Date(expiresMs).toISOString() })),
           doors: places.doors,
           driver: { id: driver.id, usable, runtimes },
           database: core.database.engine,

@@ -146,6 +146,13 @@ test('after a reload the output is there, and the person is told that the end is
     .first()
     .waitFor();
   await keepPicture(page, 'ends-soon');
+  const { endingSoon } = await control.json<{ endingSoon: { name: string }[] }>(['status'], { token: ada });
+  assert.deepEqual(
+    endingSoon.map((one) => one.name),
+    ['work'],
+  );
+  const listed = await control.run(['sandbox', 'list'], { token: ada });
+  assert.match(listed.stderr, /work ends in [89] min/);
   await control.json(['sandbox', 'keepalive', 'work', '--ttl', '50m'], { token: ada });
 });
 

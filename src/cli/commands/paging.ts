@@ -11,12 +11,13 @@ export const pageFlags: readonly Flag[] = [
 
 type Page = { items: object[]; next: string | null };
 
-/** Fetches one page, or all of them with `--all-pages`, and prints it. */
+/** Fetches one page, or all of them with `--all-pages`, prints it, and then calls `onItems`. */
 export async function printList(
   context: Context,
   path: string,
   query: Query,
   columns: readonly Column[],
+  onItems: (items: object[]) => void = () => undefined,
 ): Promise<undefined> {
   const ask = (cursor: string | undefined): Promise<Page> =>
     context.api.send<Page>('GET', path, { query: { ...query, limit: context.text('limit'), cursor } });
@@ -30,5 +31,6 @@ export async function printList(
     page = { items, next: null };
   }
   context.out.list(page, columns);
+  onItems(page.items);
   return undefined;
 }

@@ -2,6 +2,7 @@ import { at } from '../api-client.ts';
 import { type Argument, body, type Command, type Context, type Flag } from '../command.ts';
 import { numberOf } from '../numbers.ts';
 import type { Column } from '../table.ts';
+import { tellEndings } from '../tell-endings.ts';
 import { openFlags, openSandbox } from './open.ts';
 import { pageFlags, printList } from './paging.ts';
 
@@ -174,7 +175,12 @@ const look: readonly Command[] = [
     ],
     run: (context) => {
       const query = { all: context.on('all') || undefined, mine: context.on('everybody') ? false : undefined };
-      return printList(context, at('sandboxes'), query, columns);
+      return printList(context, at('sandboxes'), query, columns, (items) => {
+        const running = (items as { name: string; state: string; expiresAt: string }[]).filter(
+          (one) => one.state === 'running',
+        );
+        tellEndings(context, running, Date.now());
+      });
     },
   },
   {
