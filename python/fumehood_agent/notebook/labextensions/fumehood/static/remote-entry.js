@@ -1,6 +1,6 @@
 /* A module container as JupyterLab loads them, written by hand: one plug-in and no dependency. */
 (() => {
-  const LOOK_EVERY_MS = 20000;
+  const LOOK_EVERY_MS = 10000;
   const TELL_BEFORE_MS = 10 * 60000;
   /* What MLflow's client prints is its address inside the sandbox; the reader's browser finds the run by way of the door. */
   const RUN = /^http:\/\/(?:localhost|127\.0\.0\.1):5000\/#\/experiments\/\d+\/runs\/([0-9a-f]{32})$/;
@@ -14,11 +14,18 @@
     link.rel = "noopener";
   };
 
+  /* The page connects again by itself; what told of the outage need not wait for the reader. */
+  const closeOutage = () => {
+    const told = document.querySelector('.jp-Dialog[aria-label^="Server Connection Error"] .jp-mod-accept');
+    if (told instanceof HTMLElement) told.click();
+  };
+
   const lookAtTime = (app) => {
     let told;
     const look = async () => {
       const answer = await fetch("/.fumehood/sandbox", { cache: "no-store" });
       if (!answer.ok) return;
+      closeOutage();
       const { name, now, expiresAt } = await answer.json();
       const leftMs = Date.parse(expiresAt) - Date.parse(now);
       if (leftMs > TELL_BEFORE_MS || told === expiresAt) return;
