@@ -50,7 +50,7 @@ before(async () => {
   const made = ['sandbox', 'create', '--name', 'work', '--environment', 'lab', '--memory', '2g', '--disk', '256m'];
   sandbox = (await control.json<{ id: string }>(made, { token: ada })).id;
   const notebook = join(control.home, 'work.ipynb');
-  writeFileSync(notebook, notebookOf([TRACKED, COUNTING('tick', 25), COUNTING('away', 8)]));
+  writeFileSync(notebook, notebookOf([TRACKED, COUNTING('tick', 30), COUNTING('away', 8)]));
   await control.run(['sandbox', 'cp', notebook, `${sandbox}:/workspace/work.ipynb`], { token: ada });
   browser = await startBrowser();
   context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
@@ -163,10 +163,14 @@ test('the control plane dies and comes back while a cell runs: the page goes on,
   await runCell(1);
   await output(1).getByText('tick 2').waitFor();
   process.kill(await control.pid(), 'SIGKILL');
+  // Down for so long that JupyterLab tells of it, which it does when it next asks for something.
+  const outage = page.getByRole('dialog', { name: /Server Connection Error/ });
+  await outage.waitFor({ timeout: 15_000 }).catch(() => undefined);
   await control.json(['up', '--detach']);
   await output(1).getByText('tick is over').waitFor();
+  await outage.waitFor({ state: 'hidden' });
   const printed = await output(1).innerText();
-  for (let n = 0; n < 25; n += 1) assert.ok(printed.includes(`tick ${n}\n`), `tick ${n} of ${printed}`);
+  for (let n = 0; n < 30; n += 1) assert.ok(printed.includes(`tick ${n}\n`), `tick ${n} of ${printed}`);
   assert.equal(await page.evaluate(() => 'neverReloaded' in globalThis), true);
   await keepPicture(page, 'after-restart');
 });

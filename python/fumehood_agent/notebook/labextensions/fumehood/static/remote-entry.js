@@ -16,7 +16,7 @@
 
   /* The page connects again by itself; what told of the outage need not wait for the reader. */
   const closeOutage = () => {
-    const told = document.querySelector('.jp-Dialog[aria-label^="Server Connection Error"] .jp-mod-accept');
+    const told = document.querySelector('.jp-Dialog[aria-label^="Server Connection Error"] .jp-Dialog-footer button');
     if (told instanceof HTMLElement) told.click();
   };
 
