@@ -623,7 +623,7 @@ export type Operations = {
     params: undefined;
     query: undefined;
     body: undefined;
-    answer: { pid: number; url: string; version: string; home: string; uptimeSeconds: number; sandboxes: { running: number; starting: number; stopped: number; failed: number }; doors: Record<string, string>; driver: { id: string; usable: boolean; runtimes: string[] }; database: string; auditEntries: number; memoryBytes: number };
+    answer: { pid: number; url: string; version: string; home: string; uptimeSeconds: number; sandboxes: { running: number; starting: number; stopped: number; failed: number }; endingSoon: { id: string; name: string; expiresAt: string }[]; doors: Record<string, string>; driver: { id: string; usable: boolean; runtimes: string[] }; database: string; auditEntries: number; memoryBytes: number };
     start: undefined;
   };
   /** Stream a backup of the store and of all blobs, without keys; the end of the tar file is left to the reader */
