@@ -170,15 +170,20 @@ function assertEnforceable(spec: SandboxSpec, probe: Probe): void {
       { details: { missing: missing.join(',') } },
     );
   }
-  if (!probe.runtimes.includes(spec.runtime)) {
-    throw new AppError(
-      'capability_missing',
-      `The runtime "${spec.runtime}" cannot be used on this host (usable: ${probe.runtimes.join(', ') || 'none'}).`,
-      {
-        details: { field: 'runtime', missing: spec.runtime },
-      },
-    );
-  }
+  if (!probe.runtimes.includes(spec.runtime)) throw unusableRuntime(spec.runtime, probe);
+}
+
+/** Says why, and what would mend it, in the words of the probe. */
+function unusableRuntime(runtime: string, { runtimes, checks }: Probe): AppError {
+  const { found = 'this driver does not know it', fix = '' } = checks.find(({ id }) => id === runtime) ?? {};
+  const others = runtimes.join(', ') || 'none';
+  return new AppError('capability_missing', `The runtime "${runtime}" cannot be used on this host: ${found}.`, {
+    details: {
+      field: 'runtime',
+      missing: runtime,
+      hint: `${fix === '' ? '' : `To mend it: ${fix}. `}Usable here: ${others}.`,
+    },
+  });
 }
 
 /** The policies that spoke, and the approvals for the data sets and the purpose of this sandbox. */

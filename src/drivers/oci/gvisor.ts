@@ -38,21 +38,25 @@ const SOCKET_NAME = 'agent';
 export const AGENT_ARGS = ['--listen', join(SOCKET_FOLDER, SOCKET_NAME)];
 export const AGENT_TARGETS = [SOCKET_FOLDER];
 
-/** Threads of the sentry itself, and of it for each process of the sandbox: the host's limit stands behind the one of the sandbox's kernel. */
+/**
+ * Threads of the sentry itself, and of it for each process of the sandbox (some four): the host's limit is the hard one behind that of the
+ * sandbox's kernel. A sandbox that reaches it ends.
+ */
 const SENTRY_THREADS = 256;
 const THREADS_A_PROCESS = 8;
 export const hostThreads = (pids: number): number => SENTRY_THREADS + THREADS_A_PROCESS * pids;
 
 /** Where the sandbox's kernel counts its processes. */
 const PIDS_MAX = '/sys/fs/cgroup/pids/pids.max';
-
-/** It lets a few more in than it says. */
-const OVERSHOOT = 8;
-const FEWEST = 4;
+/**
+ * This kernel asks one control group of the parent whether there may be another process, whichever comes first to hand of seven (gVisor's
+ * `chargeLocked`), so above its limit a fork is refused once in seven times. Set lower by this, few sandboxes get above what they may.
+ */
+const OVERSHOOT = 24;
 
 /** A program for the sandbox's own root, which owns that file: sets the limit before the sandbox is anybody's. */
 export const limitProgram = (pids: number): string =>
-  `open("${PIDS_MAX}", "w").write("${Math.max(FEWEST, pids - OVERSHOOT)}")`;
+  `open("${PIDS_MAX}", "w").write("${Math.max(Math.ceil(pids / 2), pids - OVERSHOOT)}")`;
 
 type Folders = { files: string; socket: string };
 
