@@ -25,7 +25,9 @@ export function createLogVerifier(
 
 function onThread<T>(task: Task): Promise<T> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL(import.meta.url), { workerData: task });
+    // What says how modules are found goes along; what says which one to run does not.
+    const execArgv = process.execArgv.filter((flag) => /^--(?:disable-warning|preserve-symlinks)/.test(flag));
+    const worker = new Worker(new URL(import.meta.url), { workerData: task, execArgv });
     worker.once('message', (message: Answer) => {
       if ('answer' in message) resolve(message.answer as T);
       else reject(new AppError(message.code, message.message, { details: { hint: message.hint } }));

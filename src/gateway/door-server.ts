@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Ids } from '#kernel/ids.ts';
 import type { Log } from '#kernel/log.ts';
 import type { WatchRequest } from '#src/telemetry/watch-requests.ts';
+import { type BodyBudget, createBodyBudget } from './body-budget.ts';
 import type { Door, Exchange, Peer } from './door.ts';
 import { ListShim } from './list-shim.ts';
 
@@ -14,6 +15,8 @@ export type DoorLimits = {
   headersTimeoutMs: number;
   /** Time for which a connection may be silent, in either direction. */
   idleTimeoutMs: number;
+  /** Time for which a body may be silent. */
+  bodyTimeoutMs: number;
   /** Time for which a connection may wait for its next request. */
   keepAliveTimeoutMs: number;
 };
@@ -22,6 +25,7 @@ export const DOOR_LIMITS: DoorLimits = {
   maxHeaderBytes: 32 * 1024,
   headersTimeoutMs: 20_000,
   idleTimeoutMs: 300_000,
+  bodyTimeoutMs: 60_000,
   keepAliveTimeoutMs: 75_000,
 };
 
@@ -30,6 +34,8 @@ export type DoorServerDeps = {
   log: Log;
   ids: Ids;
   limits?: Partial<DoorLimits>;
+  /** Shared by all doors. */
+  budget?: BodyBudget;
   /** Sees every request from its head to its end. */
   watch?: WatchRequest;
 };
@@ -44,6 +50,7 @@ export type DoorServer = {
 export function createDoorServer(deps: DoorServerDeps): DoorServer {
   const { door } = deps;
   const limits = { ...DOOR_LIMITS, ...deps.limits };
+  const budget = deps.budget ?? createBodyBudget();
   const peers = new WeakMap<Duplex, Peer>();
   const server: Server = createServer({
     maxHeaderSize: limits.maxHeaderBytes,
@@ -73,7 +80,10 @@ export function createDoorServer(deps: DoorServerDeps): DoorServer {
       response.setHeader('connection', 'close');
       return answer(response, 413, 'too_large', `The body is larger than ${door.maxBodyBytes} bytes.`, requestId);
     }
-    const exchange: Exchange = { request, response, peer, requestId };
+    const { hold, release } = budget.open(peer);
+    const exchange: Exchange = { request, response, peer, requestId, hold };
+    response.once('close', release);
+    boundBody(request, limits);
     const watched = deps.watch?.(arrivalOf(door, exchange));
     response.once('close', () => watched?.end({ status: response.statusCode, route: exchange.route }));
     const handle = (): Promise<void> => door.handle(exchange);
@@ -126,6 +136,14 @@ export function createDoorServer(deps: DoorServerDeps): DoorServer {
       server.close();
     },
   };
+}
+
+/** A body that stalls ends sooner than a connection that waits. */
+function boundBody(request: IncomingMessage, limits: DoorLimits): void {
+  const hasBody = request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length']) > 0;
+  if (!hasBody || limits.bodyTimeoutMs >= limits.idleTimeoutMs) return;
+  request.socket.setTimeout(limits.bodyTimeoutMs);
+  request.once('end', () => request.socket.setTimeout(limits.idleTimeoutMs));
 }
 
 const CLIENT_ERRORS: Record<string, string> = {

@@ -11,6 +11,8 @@ export type Exchange = {
   response: ServerResponse;
   peer: Peer;
   requestId: string;
+  /** Accounts for bytes of the body that are kept in memory. Throws `too_many_requests`. */
+  hold: (bytes: number) => void;
   /** The door says which row of its table serves the request, for log and metrics. */
   route?: string;
 };

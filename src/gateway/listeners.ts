@@ -5,6 +5,7 @@ import type { Ids } from '#kernel/ids.ts';
 import type { Log } from '#kernel/log.ts';
 import type { DoorConnection } from '#src/drivers/driver.ts';
 import type { WatchRequest } from '#src/telemetry/watch-requests.ts';
+import { createBodyBudget } from './body-budget.ts';
 import type { Door } from './door.ts';
 import { createDoorServer, type DoorLimits, type DoorServer } from './door-server.ts';
 
@@ -37,10 +38,11 @@ export type Listeners = {
 /** Builds one server a door over all sandboxes and external addresses. */
 export function createListeners(deps: ListenersDeps): Listeners {
   const servers = new Map<string, DoorServer>();
+  const budget = createBodyBudget();
   for (const door of deps.doors) {
     const { log, ids, limits, watch } = deps;
     const some = { ...(limits === undefined ? {} : { limits }), ...(watch === undefined ? {} : { watch }) };
-    servers.set(door.id, createDoorServer({ door, log, ids, ...some }));
+    servers.set(door.id, createDoorServer({ door, log, ids, budget, ...some }));
   }
   const connections = new Map<string, Set<Socket>>();
   const traffic = createTraffic();

@@ -32,6 +32,8 @@ export function createRequestWatch(deps: {
   return (arrival) => {
     const startedMs = performance.now();
     const { door, request, requestId } = arrival;
+    // A request that is cut off has lost its socket by the time it ends.
+    const { socket } = request;
     const method = request.method === 'LINK' ? 'LIST' : (request.method ?? '');
     const span = tracer === undefined ? undefined : startSpan(tracer, deps.traceOf, arrival, method);
     let ended = false;
@@ -41,7 +43,7 @@ export function createRequestWatch(deps: {
         if (ended) return;
         ended = true;
         const durationMs = performance.now() - startedMs;
-        const bytes = bytesOf(request.socket, before);
+        const bytes = bytesOf(socket, before);
         deps.log('info', 'request', {
           door,
           method,

@@ -40,7 +40,7 @@ export async function startS3(given?: World): Promise<S3Server> {
   const listen = async (peer: Peer): Promise<{ server: Server; url: string }> => {
     const server = createServer((request, response) => {
       serial += 1;
-      void door.handle({ request, response, peer, requestId: `req-${serial}` });
+      void door.handle({ request, response, peer, requestId: `req-${serial}`, hold: () => undefined });
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };

@@ -101,7 +101,7 @@ async function serve(
   const { route, params } = match;
   known.action = route.action;
   const isBytes = 'stream' in route || route.action === 'object.write';
-  const input = isBytes ? {} : await readInput(request, query);
+  const input = isBytes ? {} : await readInput(exchange, query);
   const call: Call = {
     services: servicesOf(deps, known),
     caller: { identity, door: DOOR, requestId },
@@ -135,8 +135,8 @@ function servicesOf(deps: MlflowDoorDeps, known: Known): MlflowServices {
   };
 }
 
-async function readInput(request: IncomingMessage, query: string): Promise<Input> {
-  const body = await readBody(request);
+async function readInput(exchange: Exchange, query: string): Promise<Input> {
+  const body = await readBody(exchange);
   if (body.length > 0) return parseJson(body);
   const input: Input = {};
   for (const [name, value] of new URLSearchParams(query)) {
@@ -146,13 +146,14 @@ async function readInput(request: IncomingMessage, query: string): Promise<Input
   return input;
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer> {
+async function readBody({ request, hold }: Exchange): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     sizeBytes += chunk.length;
     if (sizeBytes > LARGEST_JSON_BYTES)
       throw new AppError('too_large', `The body is larger than ${LARGEST_JSON_BYTES} bytes.`);
+    hold(chunk.length);
     chunks.push(chunk);
   }
   return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);

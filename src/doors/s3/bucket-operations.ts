@@ -25,7 +25,7 @@ export async function listBuckets(call: Call): Promise<void> {
 /** CreateBucket; the place that a client asks for makes no difference. */
 export async function createBucket(call: Call): Promise<void> {
   refuseUnkept(call.request.headers);
-  await readText(call.message, call.request, call.signing);
+  await readText(call);
   await call.objects.createBucket({ ...call.caller, bucket: call.request.bucket });
   call.response.setHeader('location', `/${call.request.bucket}`);
   call.empty(200);
@@ -171,7 +171,7 @@ function readToken(token: string): string {
 /** DeleteObjects: one question, one act and one entry a key. */
 export async function deleteObjects(call: Call): Promise<void> {
   const { request, caller } = call;
-  const document = readXml(await readText(call.message, request, call.signing), 'Delete');
+  const document = readXml(await readText(call), 'Delete');
   const named = document.children('Object');
   if (named.length === 0 || named.length > LARGEST_DELETE) {
     throw wireError('MalformedXML', `One request deletes 1 to ${LARGEST_DELETE} objects.`);

@@ -165,7 +165,7 @@ export async function getTags(call: Call): Promise<void> {
 /** PutObjectTagging. */
 export async function putTags(call: Call): Promise<void> {
   const { request, caller } = call;
-  const tagging = readXml(await readText(call.message, request, call.signing), 'Tagging');
+  const tagging = readXml(await readText(call), 'Tagging');
   const pairs = tagging.children('TagSet').flatMap((set) => set.children('Tag'));
   const tags = Object.fromEntries(pairs.map((tag) => [tag.first('Key') ?? '', tag.first('Value') ?? '']));
   if (Object.keys(tags).length < pairs.length) throw wireError('InvalidTag', 'A tag is named twice.');

@@ -11,6 +11,7 @@ import { matchChecksums } from '#src/objects/object.ts';
 import { type ChunkSigning, decodeAwsChunked } from './aws-chunked.ts';
 import { wireError } from './s3-error.ts';
 import type { S3Request } from './s3-request.ts';
+import type { Call } from './s3-route.ts';
 
 export type Payload = {
   body: AsyncIterable<Uint8Array>;
@@ -58,7 +59,7 @@ export function readPayload(message: IncomingMessage, request: S3Request, signin
 }
 
 /** The text of a request's XML, at most 4 MiB, with its checksums proven. */
-export async function readText(message: IncomingMessage, request: S3Request, signing?: ChunkSigning): Promise<string> {
+export async function readText({ message, request, signing, hold }: Call): Promise<string> {
   const { body, checksums } = readPayload(message, request, signing);
   const sums = new Map(
     [...checksums.algorithms, 'sha256' as const, 'md5' as const].map((one) => [one, createChecksum(one)]),
@@ -68,6 +69,7 @@ export async function readText(message: IncomingMessage, request: S3Request, sig
   for await (const chunk of body) {
     size += chunk.length;
     if (size > LARGEST_XML_BYTES) throw wireError('EntityTooLarge', 'The XML of a request has at most 4 MiB.');
+    hold(chunk.length);
     for (const sum of sums.values()) sum.update(chunk);
     chunks.push(chunk);
   }

@@ -62,6 +62,7 @@ async function serve(deps: S3DoorDeps, exchange: Exchange, known: Known): Promis
     message,
     response,
     signing,
+    hold: exchange.hold,
     xml: (text) => {
       response.setHeader('content-type', 'application/xml');
       response.setHeader('content-length', Buffer.byteLength(text));

@@ -14,6 +14,8 @@ export type Call = {
   message: IncomingMessage;
   response: ServerResponse;
   signing: ChunkSigning | undefined;
+  /** Accounts for bytes of the body that are kept in memory. */
+  hold: (bytes: number) => void;
   /** Sends XML with status 200. */
   xml(text: string): void;
   /** Sends no body. */

@@ -86,7 +86,7 @@ export async function copyPart(call: Call): Promise<void> {
 /** CompleteMultipartUpload. */
 export async function completeUpload(call: Call): Promise<void> {
   const { request } = call;
-  const document = readXml(await readText(call.message, request, call.signing), 'CompleteMultipartUpload');
+  const document = readXml(await readText(call), 'CompleteMultipartUpload');
   const parts = document.children('Part').map((part) => ({
     partNumber: Number(part.first('PartNumber') ?? Number.NaN),
     etag: (part.first('ETag') ?? '').trim().replace(/^"(.*)"$/, '$1'),

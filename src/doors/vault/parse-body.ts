@@ -1,14 +1,18 @@
-import type { IncomingMessage } from 'node:http';
 import type { z } from 'zod';
 import { AppError } from '#kernel/errors.ts';
+import type { Exchange } from '#src/gateway/door.ts';
 
 /** Reads a JSON object of at most `limitBytes`; an empty body is an empty object. Throws `invalid`, `too_large`. */
-export async function readJsonBody(request: IncomingMessage, limitBytes: number): Promise<Record<string, unknown>> {
+export async function readJsonBody(
+  { request, hold }: Pick<Exchange, 'request' | 'hold'>,
+  limitBytes: number,
+): Promise<Record<string, unknown>> {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     sizeBytes += chunk.length;
     if (sizeBytes > limitBytes) throw new AppError('too_large', `The body is larger than ${limitBytes} bytes.`);
+    hold(chunk.length);
     chunks.push(chunk);
   }
   if (sizeBytes === 0) return {};

@@ -75,7 +75,7 @@ async function serve(deps: VaultDoorDeps, services: VaultServices, exchange: Exc
     refuseUnserved(request, match.route);
     if (!inScopes(known.narrowed.scopes, action) && !action.startsWith('token.'))
       throw new AppError('denied', `This token is narrowed to ${known.narrowed.scopes.join(', ') || 'nothing'}.`);
-    const body = await readJsonBody(request, MAX_BODY_BYTES);
+    const body = await readJsonBody(exchange, MAX_BODY_BYTES);
     await services.tokens.spend(known.narrowed, requestId);
     const call: VaultCall = { ...known, peer, token, requestId, params: match.params, query, body };
     return await servedBy(match.route, services, call);
