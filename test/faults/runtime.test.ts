@@ -1,6 +1,6 @@
 /** The runtime, the helper and what the kernel has of a sandbox fail under a control plane: it says so in time, keeps nothing half, and goes on. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -100,6 +100,26 @@ describe('a control plane whose runtime, helper or sandboxes fail', { skip: proc
     runc.behave('works');
     assert.equal(done.code, 0, done.stderr);
     assert.equal(await used(), 0);
+  });
+
+  it('settles by itself what could not be written down, because the store failed in the middle of a start', async () => {
+    runc.behave('hangs-at-run');
+    const creating = create();
+    const states = async (): Promise<string[]> =>
+      (await control.json<{ items: Sandbox[] }>(['sandbox', 'list'])).items.map(({ state }) => state);
+    await until('it is starting', async () => (await states()).includes('starting'));
+    const [store, aside] = [join(control.home, 'state.db'), join(control.home, 'aside.db')];
+    renameSync(store, aside);
+    try {
+      const refused = await creating;
+      assert.notEqual(refused.code, 0);
+      assert.match(refused.stderr, /state store .* was removed/);
+    } finally {
+      renameSync(aside, store);
+      runc.behave('works');
+    }
+    await until('its quota is given back', async () => (await used()) === 0);
+    assert.deepEqual(await states(), []);
   });
 
   it('says that the runtime is missing, and takes it up when it is there', async () => {
