@@ -87,8 +87,6 @@ export async function streamExec(
   start: unknown,
   { raw = false, stdinTaken = false }: { raw?: boolean; stdinTaken?: boolean },
 ): Promise<number> {
-  // From here on an interrupt is the child's.
-  process.removeListener('SIGINT', context.interrupt);
   let channel: ExecChannel | undefined;
   const undo: (() => void)[] = [];
   const restore = (): void => {
@@ -97,7 +95,9 @@ export async function streamExec(
   try {
     const { socket, opened } = await connect(context.api, path);
     channel = opened;
-    undo.push(forwardSignals(channel));
+    // From here on an interrupt is the child's.
+    forwardSignals(channel);
+    process.removeListener('SIGINT', context.interrupt);
     if (raw) undo.push(rawTerminal(context.stdin, channel));
     const result = await talk(context, channel, start, stdinTaken);
     socket.close();
@@ -182,10 +182,8 @@ async function talk(context: Context, channel: ExecChannel, start: unknown, stdi
   return result;
 }
 
-function forwardSignals(channel: ExecChannel): () => void {
+/** Until this program ends: a signal that comes when the command has just ended does not change its exit code. */
+function forwardSignals(channel: ExecChannel): void {
   const forward = (name: NodeJS.Signals): void => channel.control({ type: 'signal', name });
   for (const name of FORWARDED) process.on(name, forward);
-  return () => {
-    for (const name of FORWARDED) process.off(name, forward);
-  };
 }
