@@ -3,10 +3,10 @@ import { execFile, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { pathsOf } from '#src/drivers/oci/paths.ts';
 import { startControlPlane, type TestControlPlane } from '../../test/control-plane.ts';
 import { visit } from '../../test/port-visitor.ts';
 import { median, quantiles, type Row } from '../measure.ts';
+import { bundleOf } from './sandboxes.ts';
 
 const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, '../..');
@@ -64,7 +64,7 @@ async function measure(control: TestControlPlane, id: string, say: (text: string
 
 /** Where the network of a running sandbox is pinned. */
 function networkOf(control: TestControlPlane, id: string): string {
-  const file = join(pathsOf(join(control.home, 'driver')).runDir, 'sb', id, 'config.json');
+  const file = join(bundleOf(control.home, id), 'config.json');
   const config = JSON.parse(readFileSync(file, 'utf8')) as { linux: { namespaces: { type: string; path?: string }[] } };
   const path = config.linux.namespaces.find((one) => one.type === 'network')?.path;
   if (path === undefined) throw new Error('the sandbox has no network namespace');
