@@ -80,7 +80,7 @@ describe('a store on SQLite', () => {
       faultOf('unavailable', /locked by another process/),
     );
     clearInterval(timer);
-    assert.ok(turns > 1, 'timers went on');
+    assert.ok(turns > 0, 'timers went on');
     const waiting = database.transaction((tx) => put(tx, 2));
     unlock();
     await waiting;

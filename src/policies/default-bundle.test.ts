@@ -16,6 +16,7 @@ const UNASKED = new Set([
   'access-key.revoke',
   'api.authenticate',
   'api.route',
+  'clock.set',
   'egress.close',
   'backup.restore',
   'backup.written',
@@ -33,6 +34,7 @@ const UNASKED = new Set([
   'sandbox.start',
   'sandbox.stopped',
   'user.first',
+  'user.renew',
   'vault.request',
 ]);
 
