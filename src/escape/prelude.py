@@ -152,8 +152,12 @@ def add_address(address, interface="lo"):
     if ":" in address:
         with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
             fcntl.ioctl(sock, 0x8916, socket.inet_pton(socket.AF_INET6, address) + struct.pack("Ii", 128, socket.if_nametoindex(interface)))
-        time.sleep(0.05)
-        return
+        for _ in range(500):  # the kernel takes it up by and by
+            with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+                if quietly(lambda: probe.bind((address, 0)) or True):
+                    return
+            time.sleep(0.01)
+        raise OSError(errno.EADDRNOTAVAIL, "the address does not come up")
     add_address.count = getattr(add_address, "count", 0) + 1
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         name = f"{interface}:{add_address.count}".encode()
