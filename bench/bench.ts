@@ -1,5 +1,5 @@
 /**
- * `node bench/bench.ts [--json FILE] [NAME]…`: measures Fumehood beside what people would use instead, both sides in one run, and prints a
+ * `node bench/bench.ts [--json FILE] [--markdown FILE] [NAME]…`: measures Fumehood beside what people would use instead, both sides in one run, and prints a
  * table. Figures depend on the machine; ratios much less.
  */
 import { writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { measureSandboxes } from './cases/sandboxes.ts';
 import { measureSlopes } from './cases/slopes.ts';
 import { measureTracking } from './cases/tracking.ts';
 import type { Row } from './measure.ts';
-import { machine, table } from './report.ts';
+import { machine, markdown, table } from './report.ts';
 
 const CASES: Record<string, (say: (text: string) => void) => Promise<Row[]>> = {
   policy: measurePolicy,
@@ -28,7 +28,10 @@ const CASES: Record<string, (say: (text: string) => void) => Promise<Row[]>> = {
   slopes: measureSlopes,
 };
 
-const { values, positionals } = parseArgs({ options: { json: { type: 'string' } }, allowPositionals: true });
+const { values, positionals } = parseArgs({
+  options: { json: { type: 'string' }, markdown: { type: 'string' } },
+  allowPositionals: true,
+});
 const unknown = positionals.find((name) => !Object.hasOwn(CASES, name));
 if (unknown !== undefined) {
   process.stderr.write(`There is no benchmark "${unknown}". There are: ${Object.keys(CASES).join(', ')}.\n`);
@@ -42,6 +45,7 @@ for (const name of names) {
   rows.push(...(found ?? []));
 }
 process.stdout.write(table(rows));
+if (values.markdown !== undefined) writeFileSync(values.markdown, markdown(rows));
 if (values.json !== undefined)
   writeFileSync(
     values.json,

@@ -11,17 +11,20 @@ export const machine = (): Machine => ({
   node: process.version,
 });
 
+/** The cells of a row: what, ours, theirs with ratios, what is to be reached, whether it is. */
+const cellsOf = (row: Row): string[] => [
+  row.what,
+  `${round(row.value)} ${row.unit}${row.p99 === undefined ? '' : ` (p99 ${round(row.p99)})`}`,
+  row.against.map((one) => `${one.name} ${round(one.value)}: ${round(one.ratio)}x`).join('; ') || '-',
+  row.reach,
+  row.reached ? 'yes' : 'NO',
+];
+const TITLES = ['what', 'fumehood', 'against', 'to reach', 'reached'];
+
 /** The rows as a table for people. */
 export function table(rows: readonly Row[]): string {
-  const cells = rows.map((row) => [
-    row.what,
-    `${round(row.value)} ${row.unit}${row.p99 === undefined ? '' : ` (p99 ${round(row.p99)})`}`,
-    row.against.map((one) => `${one.name} ${round(one.value)}: ${round(one.ratio)}x`).join('; ') || '-',
-    row.reach,
-    row.reached ? 'yes' : 'NO',
-  ]);
-  const all = [['what', 'fumehood', 'against', 'to reach', 'reached'], ...cells];
-  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...all.map((line) => (line[column] ?? '').length)));
+  const all = [TITLES, ...rows.map(cellsOf)];
+  const widths = TITLES.map((_, column) => Math.max(...all.map((line) => (line[column] ?? '').length)));
   const text = all.map((line) =>
     line
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
@@ -29,4 +32,10 @@ export function table(rows: readonly Row[]): string {
       .trimEnd(),
   );
   return `${text.join('\n')}\n`;
+}
+
+/** The same as Markdown. */
+export function markdown(rows: readonly Row[]): string {
+  const lines = [TITLES, TITLES.map(() => '---'), ...rows.map(cellsOf)];
+  return lines.map((line) => `| ${line.join(' | ')} |\n`).join('');
 }
