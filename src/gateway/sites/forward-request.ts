@@ -45,7 +45,10 @@ function forwardOnce({ request, response, site, agent }: Exchange, mayRepeat: bo
       if (answered) response.destroy();
       else reject(mayRepeat && inner.reusedSocket ? new Reused(error.message) : error);
     };
-    const gone = (): void => void inner.destroy();
+    // Once all of the answer is out, the connection is the agent's again.
+    const gone = (): void => {
+      if (!response.writableFinished) inner.destroy();
+    };
     response.once('close', gone);
     inner.once('error', fail);
     inner.once('response', (answer) => {

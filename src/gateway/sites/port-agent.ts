@@ -1,4 +1,4 @@
-import { Agent } from 'node:http';
+import { Agent, type ClientRequest } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 /** Connections to one port of one sandbox, made by its agent and kept for the next request. */
@@ -26,5 +26,7 @@ export class PortAgent extends Agent {
     return !stream.destroyed;
   }
 
-  override reuseSocket(): void {}
+  override reuseSocket(_stream: Duplex, request: ClientRequest): void {
+    request.reusedSocket = true;
+  }
 }
