@@ -393,6 +393,15 @@ class Quota:
 
 
 @dataclass(frozen=True)
+class EndingSandbox:
+    """A sandbox of one's own that ends within ten minutes."""
+
+    id: str
+    name: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
 class SandboxCounts:
     running: int
     starting: int
@@ -415,6 +424,7 @@ class Status:
     home: str
     uptime_seconds: int
     sandboxes: SandboxCounts
+    ending_soon: list[EndingSandbox]
     doors: dict[str, str]
     driver: DriverStatus
     database: str
