@@ -11,11 +11,12 @@ export type MlflowServer = { name: string; port: number; close(): Promise<void> 
 
 /** Starts the newest `mlflow` that installs; ready when it says that it is healthy. */
 export async function openMlflow(mode: MlflowMode): Promise<MlflowServer> {
-  const python = await pythonWith('mlflow-server', ['mlflow', 'psycopg2-binary']);
+  const python = await pythonWith('mlflow-server-postgres', ['mlflow', 'psycopg[binary]']);
   const folder = mkdtempSync(join(tmpdir(), 'fumehood-bench-'));
   const postgres = mode === 'PostgreSQL' ? await startPostgres({ folder, say: () => undefined }) : undefined;
   const port = await freePort();
-  const store = postgres?.url ?? `sqlite:///${folder}/mlflow.db`;
+  // SQLAlchemy knows the scheme by its long name alone.
+  const store = postgres?.url.replace('postgres:', 'postgresql:') ?? `sqlite:///${folder}/mlflow.db`;
   const words = `server --host 127.0.0.1 --port ${port} --backend-store-uri`.split(' ');
   const artifacts = ['--artifacts-destination', join(folder, 'artifacts')];
   const workers = mode === 'gunicorn' ? ['--gunicorn-opts', '--workers 4'] : [];
