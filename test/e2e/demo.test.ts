@@ -51,8 +51,7 @@ test('it ends well, with the time of every step', () => {
 test('the model is trained with falling validation loss, tracked, and registered', () => {
   const text = step('Train a small GPT');
   const [, from, to] = /validation loss (\d+\.\d+) -> (\d+\.\d+)/.exec(text) ?? [];
-  // How far it falls depends on how many steps the machine makes in that time.
-  assert.ok(Number(to) < Number(from) * 0.95, `${from} -> ${to}`);
+  assert.ok(Number(to) < Number(from) * 0.8, `${from} -> ${to}`);
   assert.match(text, /\d,\d{3},\d{3} parameters/);
   assert.match(text, /registered as tiny-gpt version 1/);
   assert.match(text, /tiny-gpt\ttext-generation\tFINISHED\tpublic/);

@@ -120,7 +120,8 @@ async function seen(handle: Handle): Promise<string> {
     `env | sort; hostname; cat /etc/hostname /etc/hosts /proc/sys/kernel/hostname; id; ulimit -a; cat /proc/self/mountinfo /proc/self/cgroup
      grep -E 'Cap|Seccomp|NoNewPrivs|Uid|Gid|Groups' /proc/self/status; cat /proc/self/limits /proc/self/uid_map /proc/self/oom_score_adj
      for name in /proc/sys/user/*; do echo $name $(cat $name); done; df -B1 /workspace /tmp /dev/shm; df -i /workspace /tmp
-     ls -lan / /workspace /tmp /dev/shm /data /etc; ps -eo user,args; ls /proc/self/fd; cat /proc/net/tcp /proc/net/dev; umask; pwd`,
+     ls -lan / /workspace /tmp /dev/shm /data /etc; processes=$(ps --sort pid -eo pid,ppid,user,args)
+     echo "$processes" | awk '{ rank[$1] = NR; $1 = NR; $2 = rank[$2] + 0; print }'; ls /proc/self/fd; cat /proc/net/tcp /proc/net/dev; umask; pwd`,
   );
   const warm = await python(
     handle,
