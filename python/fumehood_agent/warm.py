@@ -60,7 +60,7 @@ class WarmInterpreter:
         connection.on_control = lambda _: None
         connection.reply({"ready": True})
 
-    def _begin(self, connection, request, source):
+    def _begin(self, connection, request, source, again=True):
         import socket
 
         if self._channel is None:
@@ -84,11 +84,18 @@ class WarmInterpreter:
             self._calls.pop(self._number)
             for number in (in_w, out_r, err_r):
                 os.close(number)
-            return connection.fail("EIO", error)
+            return self._lost(connection, request, source, error, again)
         finally:
             for number in descriptors:
                 os.close(number)
         running.adopt(in_w, {out_r: b"O", err_r: b"E"})
+
+    def _lost(self, connection, request, source, error, again):
+        """The interpreter has died and nobody has noticed yet: the call, which it never had, goes to a new one."""
+        if not again:
+            return connection.fail("EIO", error)
+        self._gone()
+        self._begin(connection, request, source, again=False)
 
     def _receive(self):
         try:
@@ -112,7 +119,13 @@ class WarmInterpreter:
             running.begin()
         else:
             self._calls.pop(message["call"])
-            self.execs.ended(running.pid, message["status"])
+            self._ended(running, message["status"])
+
+    def _ended(self, running, status):
+        if running.pid:
+            return self.execs.ended(running.pid, status)
+        running.connection.reply({"started": 0})  # killed before it could say its pid
+        running.finish(status)
 
     def _loaded(self):
         self._loading = False
@@ -126,8 +139,7 @@ class WarmInterpreter:
         self._channel.close()
         self._channel = None
         self._loaded()
-        for running in self._calls.values():
-            self.execs.by_pid.pop(running.pid, None)
+        calls, self._calls = self._calls, {}
+        for running in calls.values():
             running.kill(9)
-            running.finish(9)
-        self._calls.clear()
+            self._ended(running, 9)

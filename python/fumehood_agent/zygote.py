@@ -42,14 +42,12 @@ def main():
             call = json.loads(data)
             pid = os.fork()
             if pid == 0:
-                channel.close()
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                child(call, descriptors)
+                child(channel, call, descriptors)
             for number in descriptors:
                 os.close(number)
             calls[pid] = call["call"]
-            channel.send(json.dumps({"call": call["call"], "pid": pid}).encode())
 
 
 def report(channel, calls):
@@ -64,10 +62,13 @@ def report(channel, calls):
             channel.send(json.dumps({"call": calls.pop(pid), "status": status}).encode())
 
 
-def child(call, descriptors):
+def child(channel, call, descriptors):
     code = 1
     try:
         os.setsid()
+        # by itself, and before the code runs: the code may end the interpreter that it was forked from
+        channel.send(json.dumps({"call": call["call"], "pid": os.getpid()}).encode())
+        channel.close()
         with open("/proc/self/oom_score_adj", "w") as score:
             score.write("500")  # before the interpreter that it was forked from
         stdin, stdout, stderr, source = descriptors
