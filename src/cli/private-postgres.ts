@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { AppError } from '#kernel/errors.ts';
+import { havePackages } from './debian-package.ts';
 
 export type PrivatePostgres = {
   url: string;
@@ -19,7 +20,13 @@ export async function startPostgres(options: {
   folder: string;
   say: (line: string) => void;
 }): Promise<PrivatePostgres> {
-  const bin = findBin() ?? install(options.say);
+  const bin = havePackages({
+    packages: ['postgresql'],
+    find: findBin,
+    need: 'The tests of the store need PostgreSQL',
+    instead: 'set FUMEHOOD_TEST_POSTGRES to the URL of one',
+    say: options.say,
+  });
   const data = join(options.folder, 'postgres');
   const root = process.getuid?.() === 0;
   mkdirSync(data, { recursive: true, mode: 0o700 });
@@ -68,29 +75,6 @@ function findBin(): string | undefined {
   return globSync('/usr/lib/postgresql/*/bin')
     .sort()
     .findLast((folder) => existsSync(join(folder, 'initdb')));
-}
-
-function install(say: (line: string) => void): string {
-  const command = 'apt-get install -y --no-install-recommends postgresql';
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get'))
-    throw new AppError('unavailable', 'The store tests need PostgreSQL, which is not installed.', {
-      details: { hint: `Run: sudo ${command}; or set FUMEHOOD_TEST_POSTGRES to the URL of one.` },
-    });
-  say('installing the system package postgresql (the store is tested on it)');
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const apt = (...args: string[]) => spawnSync('apt-get', args, { env, encoding: 'utf8' });
-  const wanted = ['install', '-y', '--no-install-recommends', 'postgresql'];
-  let done = apt(...wanted);
-  if (done.status !== 0) {
-    apt('update');
-    done = apt(...wanted);
-  }
-  const bin = findBin();
-  if (bin === undefined)
-    throw new AppError('unavailable', `postgresql could not be installed: ${done.stderr.trim()}`, {
-      details: { hint: `Run: ${command}` },
-    });
-  return bin;
 }
 
 function idsOf(user: string): { uid: number; gid: number } {

@@ -5,6 +5,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { havePackages } from '#src/cli/debian-package.ts';
 import { startControlPlane, type TestControlPlane } from '../control-plane.ts';
 
 const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
@@ -44,7 +45,12 @@ function shell(name: string, args: string[]): string {
   return done.stdout;
 }
 
-const has = (name: string): boolean => spawnSync(name, ['--version']).status === 0;
+const haveShell = (name: string): boolean =>
+  havePackages({
+    packages: [name],
+    find: () => spawnSync(name, ['--version']).status === 0,
+    need: `The test of completion needs ${name}`,
+  });
 
 test('bash offers commands, flags and live names', { timeout: 120_000 }, () => {
   for (const [words, offers] of TYPED) {
@@ -54,8 +60,8 @@ COMP_WORDS=(fumehood ${words.join(' ')}); COMP_CWORD=${words.length}; _fumehood;
   }
 });
 
-test('fish offers commands, flags and live names', { timeout: 120_000 }, (context) => {
-  if (!has('fish')) return context.skip('fish is not installed');
+test('fish offers commands, flags and live names', { timeout: 300_000 }, () => {
+  haveShell('fish');
   for (const [words, offers] of TYPED) {
     const script = `fumehood completion fish | source; complete -C 'fumehood ${words.join(' ')}'`;
     const offered = shell('fish', ['-c', script])
@@ -65,8 +71,8 @@ test('fish offers commands, flags and live names', { timeout: 120_000 }, (contex
   }
 });
 
-test('zsh offers commands, flags and live names', { timeout: 120_000 }, (context) => {
-  if (!has('zsh')) return context.skip('zsh is not installed');
+test('zsh offers commands, flags and live names', { timeout: 300_000 }, () => {
+  haveShell('zsh');
   for (const [words, offers] of TYPED) {
     // The function that zsh would call, with the words that it would set; what it adds is printed.
     const script = `autoload -Uz compinit && compinit -u -D; source <(fumehood completion zsh)

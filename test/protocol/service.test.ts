@@ -8,13 +8,18 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { havePackages } from '#src/cli/debian-package.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const UNIT = readFileSync(join(ROOT, 'deploy/systemd/fumehood.service'), 'utf8');
 const MAIN = join(ROOT, 'src/cli/main.ts');
-const hasAnalyze = existsSync('/usr/bin/systemd-analyze');
 
-test('systemd finds no fault in the unit', { skip: hasAnalyze ? false : 'systemd is not installed here' }, () => {
+test('systemd finds no fault in the unit', () => {
+  havePackages({
+    packages: ['systemd'],
+    find: () => existsSync('/usr/bin/systemd-analyze'),
+    need: 'The test of the unit needs systemd-analyze',
+  });
   const folder = mkdtempSync(join(tmpdir(), 'fumehood-unit-'));
   try {
     const path = join(folder, 'fumehood.service');
