@@ -8,7 +8,7 @@ import { type Database, type Sql, sql } from '#kernel/sql.ts';
 import { openCheckpoint } from '#src/audit/checkpoint.ts';
 import { appendLeaf, emptyFrontier, leafHash, rootOf } from '#src/audit/merkle.ts';
 import { leftOnHost } from '#src/escape/left-on-host.ts';
-import { ARTIFACTS, ask, MLFLOW, placeOf, startLoad, urlOf } from './load.ts';
+import { type Acknowledged, ARTIFACTS, ask, MLFLOW, placeOf, startLoad, urlOf } from './load.ts';
 import { randomFrom } from './numbers.ts';
 import { askS3, BUCKET } from './upload-parts.ts';
 import { type CrashWorld, openCrashWorld } from './world.ts';
@@ -18,6 +18,7 @@ const LEAST_LOAD_MS = 30;
 const LOAD_SPREAD_MS = 500;
 /** Reading the whole log again is what costs: it happens at every tenth point, and at the last. */
 const VERIFY_EVERY = 10;
+const TELL_EVERY = 50;
 const SLOWEST_SETUP_MS = 300_000;
 const SLOWEST_POINT_MS = 20_000;
 
@@ -55,6 +56,7 @@ export function describeKills(options: { store: string; postgres?: string; point
         if (point % VERIFY_EVERY !== 0 && point !== points) continue;
         const verified = await world.control.run(['audit', 'verify'], { token: world.tokens.officer });
         assert.equal(verified.code, 0, `point ${point}: ${verified.stdout}${verified.stderr}`);
+        if (point % TELL_EVERY === 0) console.log(`${store}: point ${point}: ${figures(world.seen)}`);
       }
     });
     test('what ran in a sandbox goes on: the command whose client was cut off, and what uses a door', async () => {
@@ -64,13 +66,25 @@ export function describeKills(options: { store: string; postgres?: string; point
         while ((await world.lines(file)).length === length) await sleep(100);
       }
     });
-    test('every acknowledged write is there', { timeout }, () => assertAcknowledged(world, points));
+    test('every acknowledged write is there', { timeout }, async () => {
+      await assertAcknowledged(world, points);
+      console.log(`${store}: ${points} points, acknowledged and there: ${figures(world.seen)}`);
+    });
     test('no act is without an entry, and no entry without its act', () =>
       world.inStore((database) => assertEntries(world, database)));
     test('the log is consistent with every checkpoint that was published before a kill', () =>
       world.inStore((database) => assertCheckpoints(published, database)));
     test('nothing is left when all is deleted', () => assertNothingLeft(world));
   });
+}
+
+/** How much of each kind was acknowledged. */
+function figures(seen: Acknowledged): string {
+  const count = (many: unknown[] | Set<string> | Map<string, string>) =>
+    Array.isArray(many) ? many.length : many.size;
+  return Object.entries(seen)
+    .map(([kind, many]) => `${kind} ${count(many)}`)
+    .join(', ');
 }
 
 function publishedIn(home: string): Published[] {

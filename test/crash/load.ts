@@ -3,8 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TestControlPlane } from '../control-plane.ts';
+import type { AccessKey } from '../sign-s3.ts';
 import { runIn } from './run-in.ts';
-import { type AccessKey, uploadParts } from './upload-parts.ts';
+import { uploadParts } from './upload-parts.ts';
 
 export type Tokens = { engineer: string; officer: string };
 

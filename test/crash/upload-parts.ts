@@ -1,8 +1,5 @@
 /** Uploads in parts through the S3 door, signed as outside of a sandbox they must be. */
-import { createHash } from 'node:crypto';
-import { signingKey, signRequest } from '#src/doors/s3/signature.ts';
-
-export type AccessKey = { accessKeyId: string; secretAccessKey: string };
+import { type AccessKey, sha256Hex, signS3 } from '../sign-s3.ts';
 
 export const BUCKET = 'crash';
 
@@ -15,25 +12,12 @@ export async function askS3(
   body?: string,
 ): Promise<{ ok: boolean; text: string; etag: string } | undefined> {
   const url = new URL(endpoint + target);
-  const date = new Date().toISOString().replace(/[-:]|\.\d+/g, '');
-  const scope = `${date.slice(0, 8)}/us-east-1/s3/aws4_request`;
-  const payload = createHash('sha256')
-    .update(body ?? '')
-    .digest('hex');
-  const headers: Record<string, string> = { host: url.host, 'x-amz-content-sha256': payload, 'x-amz-date': date };
-  const signedHeaders = Object.keys(headers).sort();
-  const request = { method, path: url.pathname, query: url.search.slice(1), headers: new Map(Object.entries(headers)) };
-  const signature = signRequest(
-    request,
-    { signedHeaders, date, scope },
-    payload,
-    signingKey(key.secretAccessKey, scope),
-  );
-  const authorization = `AWS4-HMAC-SHA256 Credential=${key.accessKeyId}/${scope}, SignedHeaders=${signedHeaders.join(';')}, Signature=${signature}`;
+  const payload = sha256Hex(body ?? '');
+  const { headers } = signS3(key, { method, target, headers: { host: url.host }, payload });
   try {
     const response = await fetch(url, {
       method,
-      headers: { ...headers, authorization },
+      headers,
       signal: AbortSignal.timeout(30_000),
       ...(body === undefined ? {} : { body }),
     });

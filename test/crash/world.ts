@@ -9,8 +9,9 @@ import { join } from 'node:path';
 import { type Database, rawSql } from '#kernel/sql.ts';
 import { openDatabase } from '#src/database/open-database.ts';
 import { startControlPlane, type TestControlPlane } from '../control-plane.ts';
+import type { AccessKey } from '../sign-s3.ts';
 import { type Acknowledged, ask, MLFLOW, nothing, placeOf, type Targets, type Tokens } from './load.ts';
-import { type AccessKey, askS3, BUCKET } from './upload-parts.ts';
+import { askS3, BUCKET } from './upload-parts.ts';
 
 export type CrashWorld = {
   control: TestControlPlane;

@@ -46,6 +46,49 @@ describe('S3 door', () => {
     }
   });
 
+  it('answers a path that climbs or begins anew as a key, or not at all: no file of the host, no other resource', async () => {
+    await send('PUT', '/lab/etc/passwd', {}, 'an object of this name');
+    const { hostname, port } = new URL(server.inside);
+    const raw = (path: string) =>
+      new Promise<{ status: number; text: string }>((resolve, reject) => {
+        get({ hostname, port, path }, async (response) =>
+          resolve({ status: response.statusCode ?? 0, text: (await collect(response)).toString() }),
+        ).on('error', reject);
+      });
+    assert.deepEqual(await raw('/lab/etc/passwd'), { status: 200, text: 'an object of this name' });
+    for (const path of [
+      '//etc/passwd',
+      '/%2fetc/passwd',
+      '///etc/passwd',
+      '/../etc/passwd',
+      '/lab//etc/passwd',
+      '/lab/../lab/etc/passwd',
+      '/lab/../../../../etc/passwd',
+      '/lab/%2e%2e/%2e%2e/etc/passwd',
+      '/lab/..%2f..%2f..%2fetc%2fpasswd',
+      'file:///etc/passwd',
+      'http://localhost/etc/passwd',
+    ]) {
+      const { status, text } = await raw(path);
+      assert.ok(status >= 400 && status < 500, `${path}: ${status} ${text}`);
+      assert.doesNotMatch(text, /root:|an object of this name|ListAllMyBuckets/, path);
+    }
+  });
+
+  it('sends the headers that a request asks for as they are, and refuses what no header can hold', async () => {
+    const disposition = Buffer.from('inline; filename="é 嘊.txt"').toString('latin1');
+    await send('PUT', '/lab/named', { 'content-disposition': disposition }, 'x');
+    assert.equal((await send('GET', '/lab/named')).headers.get('content-disposition'), disposition);
+    const asked = await send('GET', '/lab/named?response-content-disposition=attachment%3B%20filename%3D%C3%A9');
+    assert.equal(asked.headers.get('content-disposition'), 'attachment; filename=é');
+    for (const value of ['%00', 'a%0d%0aset-cookie:%20a=b', '%E5%98%8A'])
+      for (const name of ['content-disposition', 'content-type', 'expires']) {
+        const refused = await send('GET', `/lab/named?response-${name}=${value}`);
+        assert.equal(codeOf(refused.text), 'InvalidArgument', `${name} ${value}`);
+        assert.equal(refused.headers.get('set-cookie'), null);
+      }
+  });
+
   it('shows why policy said no, with the decision', async () => {
     server.world.policy.allows = () => false;
     const { status, text } = await send('PUT', '/lab/denied', {}, 'x');

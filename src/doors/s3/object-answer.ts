@@ -13,17 +13,17 @@ export function setChecksums(response: ServerResponse, checksums: StoredChecksum
   if (values.length > 0) response.setHeader('x-amz-checksum-type', checksums.type);
 }
 
-/** The headers of GET and HEAD. A checksum of the whole is never sent with a part of it. */
+/** The headers of GET and HEAD; `overrides` are those that the request asks for. A checksum of the whole is never sent with a part of it. */
 export function setObjectHeaders(
   response: ServerResponse,
   request: S3Request,
   object: StoredObject & { range: ByteSpan | undefined },
+  overrides: readonly [string, string][],
 ): void {
   const { range } = object;
   const length = range === undefined ? object.sizeBytes : range.end - range.start + 1;
   response.statusCode = range === undefined ? 200 : 206;
   response.setHeader('content-type', object.contentType);
-  response.setHeader('content-length', length);
   response.setHeader('etag', quoted(object.etag));
   response.setHeader('last-modified', new Date(object.modifiedMs).toUTCString());
   response.setHeader('accept-ranges', 'bytes');
@@ -40,15 +40,7 @@ export function setObjectHeaders(
   if (request.query.has('partNumber') && object.partCount > 0) {
     response.setHeader('x-amz-mp-parts-count', object.partCount);
   }
-  for (const name of [
-    'cache-control',
-    'content-disposition',
-    'content-encoding',
-    'content-language',
-    'content-type',
-    'expires',
-  ]) {
-    const value = request.query.get(`response-${name}`);
-    if (value !== undefined) response.setHeader(name, value);
-  }
+  for (const [name, value] of overrides) response.setHeader(name, value);
+  // After Content-Disposition: Node changes the bytes of that one when it knows the length before it.
+  response.setHeader('content-length', length);
 }

@@ -6,7 +6,7 @@ import { isoTime, quoted, setChecksums, setObjectHeaders } from './object-answer
 import { readAttributes, readPayload, readText, refuseUnkept } from './payload.ts';
 import { readXml } from './read-xml.ts';
 import { wireError } from './s3-error.ts';
-import { readConditions, readRange, type S3Request, wholeNumber } from './s3-request.ts';
+import { readConditions, readOverrides, readRange, type S3Request, wholeNumber } from './s3-request.ts';
 import type { Call } from './s3-route.ts';
 import { parseQuery, uriDecode } from './signature.ts';
 import { xmlDocument } from './xml.ts';
@@ -30,9 +30,10 @@ const openRequest = ({ request, caller }: Call): OpenRequest => {
 
 /** GetObject. */
 export async function getObject(call: Call): Promise<void> {
+  const overrides = readOverrides(call.request);
   const object = await call.objects.open(openRequest(call));
   try {
-    setObjectHeaders(call.response, call.request, object);
+    setObjectHeaders(call.response, call.request, object, overrides);
     await sendBody(object.body, call.response);
   } catch (error) {
     // A client that has seen enough just goes away.
@@ -63,7 +64,8 @@ async function sendBody(body: Readable, response: ServerResponse): Promise<void>
 
 /** HeadObject. */
 export async function headObject(call: Call): Promise<void> {
-  setObjectHeaders(call.response, call.request, await call.objects.head(openRequest(call)));
+  const overrides = readOverrides(call.request);
+  setObjectHeaders(call.response, call.request, await call.objects.head(openRequest(call)), overrides);
   call.response.end();
 }
 

@@ -28,6 +28,9 @@ export function readRequest(message: IncomingMessage): S3Request {
   const decoded = uriDecode(path.startsWith('/') ? path.slice(1) : path);
   const slash = decoded.indexOf('/');
   const [first, rest] = slash < 0 ? [decoded, ''] : [decoded.slice(0, slash), decoded.slice(slash + 1)];
+  if (virtual === undefined && first === '' && rest !== '') {
+    throw wireError('InvalidBucketName', 'The path begins with two slashes: it names an object, and no bucket.');
+  }
   return {
     signed: { method, path, query: queryText, headers },
     method,
@@ -98,4 +101,26 @@ const etagsOf = (text: string | undefined): string[] | undefined =>
 function dateOf(text: string | undefined): number | undefined {
   const at = text === undefined ? Number.NaN : Date.parse(text);
   return Number.isNaN(at) ? undefined : at;
+}
+
+const OVERRIDES = [
+  'cache-control',
+  'content-disposition',
+  'content-encoding',
+  'content-language',
+  'content-type',
+  'expires',
+];
+/** What a header of HTTP/1.1 can hold: printable ISO-8859-1, and tabs. */
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** The headers of the answer that a GET or HEAD asks for (`response-content-type` and its like); throws InvalidArgument. */
+export function readOverrides(request: S3Request): [string, string][] {
+  return OVERRIDES.flatMap((name): [string, string][] => {
+    const value = request.query.get(`response-${name}`);
+    if (value === undefined) return [];
+    if (!HEADER_VALUE.test(value))
+      throw wireError('InvalidArgument', `"response-${name}" is not printable ISO-8859-1, as a header has to be.`);
+    return [[name, value]];
+  });
 }
