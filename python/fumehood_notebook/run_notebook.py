@@ -15,12 +15,15 @@ try:
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, DeadKernelError
+    from traitlets.config import Config
 except ImportError as missing:
     print(f"notebooks are run by nbclient and ipykernel, and this environment lacks {missing.name}", file=sys.stderr)
     sys.exit(2)
 
 LONGEST_CELL_S = 7 * 86400
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+# The kernel listens on sockets in its user's folder: on ports, everything else in the sandbox could speak to it.
+KERNEL = Config({"KernelManager": {"transport": "ipc"}})
 
 
 class Printing(NotebookClient):
@@ -38,7 +41,9 @@ class Printing(NotebookClient):
 
 def run(notebook) -> int:
     """Runs all code cells in order, each with its number and its time; stops at the first that fails."""
-    client = Printing(notebook, timeout=LONGEST_CELL_S, kernel_name="python3", resources={"metadata": {"path": "."}})
+    client = Printing(
+        notebook, timeout=LONGEST_CELL_S, kernel_name="python3", resources={"metadata": {"path": "."}}, config=KERNEL
+    )
     code = [index for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     with client.setup_kernel():
         for number, index in enumerate(code, 1):

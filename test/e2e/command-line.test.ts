@@ -134,6 +134,7 @@ test('run: a notebook runs cell by cell, is tracked, and comes back with its out
   assert.equal(done.code, 1, done.stderr);
   assert.match(done.stdout, /^\[2\/4\]\n42$/m);
   assert.match(done.stderr, /ValueError: on purpose/);
+  assert.doesNotMatch(done.stderr, /without encryption/, 'the kernel listens on sockets of its user, on no port');
   assert.match(done.stderr, /^run [0-9a-f]{32} "noted" http\S+ from environment:cells$/m);
   const back = JSON.parse(readFileSync(join(out, 'noted.ipynb'), 'utf8')) as {
     cells: { outputs: { output_type: string; data?: Record<string, string[]> }[] }[];
