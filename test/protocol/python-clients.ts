@@ -44,7 +44,7 @@ export async function uvCommand(): Promise<string> {
   }
 }
 
-/** Runs a script of this folder; resolves with its exit code and all that it printed. */
+/** Runs a script of this folder, at home in the cache folder; resolves with its exit code and all that it printed. */
 export function runPython(
   python: string,
   script: string,
@@ -52,7 +52,7 @@ export function runPython(
 ): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(python, [join(import.meta.dirname, script)], {
-      env: { PATH: process.env.PATH, HOME: '/nonexistent', AWS_EC2_METADATA_DISABLED: 'true', ...variables },
+      env: { PATH: process.env.PATH, HOME: join(CACHE, 'home'), AWS_EC2_METADATA_DISABLED: 'true', ...variables },
     });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) {
