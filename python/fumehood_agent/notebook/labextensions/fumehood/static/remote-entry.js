@@ -1,6 +1,7 @@
-/* A module container as JupyterLab loads them, written by hand: one plug-in and no dependency. */
+/* A module container as JupyterLab loads them, written by hand: plug-ins over JupyterLab's own modules, and nothing to build. */
 (() => {
   const LOOK_EVERY_MS = 10000;
+  const LONGEST_START_MS = 120000;
   const TELL_BEFORE_MS = 10 * 60000;
   /* What MLflow's client prints is its address inside the sandbox; the reader's browser finds the run by way of the door. */
   const RUN = /^http:\/\/(?:localhost|127\.0\.0\.1):5000\/#\/experiments\/\d+\/runs\/([0-9a-f]{32})$/;
@@ -40,7 +41,7 @@
     app.restored.then(quietly);
   };
 
-  const plugin = {
+  const sandbox = {
     id: "fumehood:sandbox",
     autoStart: true,
     activate: (app) => {
@@ -50,9 +51,61 @@
     },
   };
 
+  const COMING = ["initializing", "starting", "restarting"];
+  const isComing = (context) =>
+    !context.isDisposed && (!context.isReady || COMING.includes(context.kernelDisplayStatus));
+
+  const untilKernel = async (context) => {
+    const latest = Date.now() + LONGEST_START_MS;
+    while (isComing(context) && Date.now() < latest) await new Promise((resolve) => setTimeout(resolve, 50));
+  };
+
+  /* What is run before its kernel is there waits for it, in order. JupyterLab's executors would take the cell for done, and never run it. */
+  const waitForKernel = (executor) => {
+    const waits = new WeakMap();
+    const run = executor.runCell.bind(executor);
+    const waitIn = (context) => {
+      const known = waits.get(context);
+      if (known !== undefined) return known;
+      const wait = untilKernel(context).finally(() => waits.delete(context));
+      waits.set(context, wait);
+      return wait;
+    };
+    executor.runCell = async (options) => {
+      const { cell, sessionContext: context } = options;
+      if (cell.model.type === "code" && context && (waits.has(context) || isComing(context))) {
+        cell.setPrompt("*");
+        await waitIn(context);
+        if (cell.isDisposed) return false;
+        cell.setPrompt("");
+      }
+      return run(options);
+    };
+  };
+
+  const cells = (token) => ({
+    id: "fumehood:cells",
+    autoStart: true,
+    requires: [token],
+    activate: (_app, executor) => waitForKernel(executor),
+  });
+
+  /* A module that JupyterLab has loaded, by its name. */
+  const shared = async (scope, name) => {
+    const versions = Object.values(scope[name] || {});
+    const one = versions.find(({ loaded }) => loaded) || versions[0];
+    return one === undefined ? {} : (await one.get())();
+  };
+
+  let scope = {};
   window._JUPYTERLAB = window._JUPYTERLAB || {};
   window._JUPYTERLAB.fumehood = {
-    init: () => undefined,
-    get: async () => () => ({ __esModule: true, default: plugin }),
+    init: (given) => {
+      scope = given;
+    },
+    get: async () => {
+      const { INotebookCellExecutor: token } = await shared(scope, "@jupyterlab/notebook");
+      return () => ({ __esModule: true, default: token === undefined ? [sandbox] : [sandbox, cells(token)] });
+    },
   };
 })();
