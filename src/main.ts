@@ -132,7 +132,7 @@ async function open(
   const api = createApi({
     routes: [
       ...routesOf(core, data, { sandboxes, authenticator, sites }),
-      ...statusRoutes({ core, live, driver, places, version: VERSION }),
+      ...statusRoutes({ core, live, driver, places, runPage: sites.runPage, version: VERSION }),
       ...upkeepRoutes(core, data, VERSION),
       metricsRoute(metrics),
     ],
@@ -184,7 +184,7 @@ function routesOf(
     ...imageRoutes({ gateway, clock, files: data.images, inUse: environments.inUse }),
     ...datasetRoutes(data.datasets),
     ...accessKeyRoutes({ accessKeys: data.accessKeys }),
-    ...runRoutes({ labelsOf: core.lineage.labelsOf, labelsByRun }),
+    ...runRoutes({ labelsOf: core.lineage.labelsOf, labelsByRun, runPage: (id) => sites.runPage(id) }),
     ...runOpenRoutes({ gateway, lineage: core.lineage, clock, ids, ...sites, site: RUNS_SITE }),
     ...modelRoutes({ labelsOf: core.lineage.labelsOf }),
     ...secretRoutes(data.secrets),

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { text as readText } from 'node:stream/consumers';
 import { WebSocket } from 'ws';
 import { AppError } from '#kernel/errors.ts';
@@ -9,6 +10,7 @@ import { type Api, at } from './api-client.ts';
 import { body, type Context } from './command.ts';
 import { durationOf } from './numbers.ts';
 import { rawTerminal, terminalSize } from './raw-terminal.ts';
+import { linkRuns } from './run-links.ts';
 
 const OWN_FAULT = 125;
 const CANNOT_RUN = 126;
@@ -154,9 +156,11 @@ function refusalOf(text: string, status: number | undefined): AppError {
 
 /** Sends the start, joins the streams, and waits for the result and for all output to be written. */
 async function talk(context: Context, channel: ExecChannel, start: unknown, stdinTaken: boolean): Promise<ExecResult> {
-  const { PassThrough } = await import('node:stream');
+  const runPages = async (): Promise<string | null> =>
+    (await context.api.send<{ runPages: string | null }>('GET', at('status'))).runPages;
   const into = (target: NodeJS.WriteStream) => {
-    const pipe = new PassThrough();
+    // A person reads a terminal; what goes elsewhere is what the program wrote.
+    const pipe = target.isTTY === true ? linkRuns(runPages) : new PassThrough();
     const done = new Promise<void>((resolve) => pipe.once('end', resolve));
     pipe.pipe(target, { end: false });
     return { pipe, done };

@@ -4,22 +4,22 @@ import { cell } from './cell.ts';
 import type { Context } from './command.ts';
 import type { Graph } from './draw-lineage.ts';
 
-type Run = { id: string; name: string; sandbox: string | null };
+type Run = { id: string; name: string; sandbox: string | null; page: string | null };
 
 /** What a reader wants to know of where something came from; the rest is in "lineage show". */
 const TOLD = ['dataset', 'object', 'model', 'environment', 'secret'];
 
-/** One line a tracked run of a sandbox (or one for the sandbox): its address, what went into it and what came of it. Gives the runs' ids. */
+/** One line a tracked run of a sandbox (or one for the sandbox): the address of its page, what went into it and what came of it. Gives the runs' ids. */
 export async function tellOrigin(context: Context, sandboxId: string): Promise<string[]> {
   try {
     const { items } = await context.api.send<{ items: Run[] }>('GET', at('runs'), { query: { limit: 100 } });
     const runs = items.filter((run) => run.sandbox === sandboxId);
     for (const run of runs) {
-      const url = `${context.api.connection().url}/api/v1/runs/${run.id}`;
-      context.out.note(`run ${run.id} "${cell(run.name)}" ${url} ${await originOf(context, `run:${run.id}`)}`);
+      const named = `run "${cell(run.name)}" ${run.page ?? run.id}`;
+      context.out.note(`${named} ${await originOf(context, `run:${run.id}`)}`);
     }
     if (runs.length === 0) context.out.note(`no run was tracked; ${await originOf(context, `sandbox:${sandboxId}`)}`);
-    context.out.next(...runs.slice(0, 1).map((run) => `fumehood run get ${run.id}`));
+    context.out.next(...runs.slice(0, 1).map((run) => `fumehood run open ${run.id}`));
     return runs.map((run) => run.id);
   } catch (error) {
     // Whoever may run code may still be refused to read lineage; what ran has run.

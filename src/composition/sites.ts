@@ -24,6 +24,8 @@ export type OpenedSites = {
   /** Cuts what is open to a sandbox that has ended. */
   endSandbox(sandboxId: string): void;
   entryUrl(site: string, ticket: string): string;
+  /** The address of the page of a run (of all of them, for an empty id); null where no sites can be served. */
+  runPage(runId: string): string | null;
   tokenHashOf(authorization: string | undefined): string | undefined;
 };
 
@@ -83,6 +85,7 @@ export function openSites(
     sites,
     visits,
     entryUrl,
+    runPage: (runId) => (addresses.served() ? `${addresses.originOf(RUNS_SITE)}/${runId}` : null),
     endSandbox: ports.endSandbox,
     tokenHashOf: (authorization) => {
       const token = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1] ?? '';

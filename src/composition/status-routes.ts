@@ -18,6 +18,7 @@ const Status = z.object({
     .array(z.object({ id: z.string(), name: z.string(), expiresAt: z.string() }))
     .describe('your own sandboxes that end within ten minutes'),
   doors: z.record(z.string(), z.string()),
+  runPages: z.string().nullable().describe('below which the pages of runs are; null where none are served'),
   driver: z.object({ id: z.string(), usable: z.boolean(), runtimes: z.array(z.string()) }),
   database: z.string(),
   auditEntries: z.number(),
@@ -29,12 +30,13 @@ type Deps = {
   live: LiveSandboxes;
   driver: Driver;
   places: { url: string; doors: Record<string, string> };
+  runPage: (runId: string) => string | null;
   version: string;
 };
 
 /** `GET /api/v1/status`: what runs, where, and how much of it. */
 export function statusRoutes(deps: Deps): Route[] {
-  const { core, live, driver, places, version } = deps;
+  const { core, live, driver, places, runPage, version } = deps;
   return [
     route({
       method: 'GET',
@@ -71,6 +73,7 @@ export function statusRoutes(deps: Deps): Route[] {
             .filter((one) => one.owner === identity.user && one.expiresMs - core.clock.nowMs() <= ENDS_SOON_MS)
             .map(({ id, name, expiresMs }) => ({ id, name, expiresAt: new Date(expiresMs).toISOString() })),
           doors: places.doors,
+          runPages: runPage(''),
           driver: { id: driver.id, usable, runtimes },
           database: core.database.engine,
           auditEntries: core.auditLog.size(),

@@ -120,8 +120,8 @@ async function bearerOf(
 /** A refusal that knows whose ticket or cookie it was, so that the log can say so. */
 export class VisitRefused extends AppError {
   readonly identity: Identity | undefined;
-  constructor(message: string, identity: Identity | undefined) {
-    super('unauthenticated', message, { details: { hint: 'Open it again with "fumehood sandbox open".' } });
+  constructor(message: string, identity: Identity | undefined, hint = 'Open it again with "fumehood sandbox open".') {
+    super('unauthenticated', message, { details: { hint } });
     this.identity = identity;
   }
 }

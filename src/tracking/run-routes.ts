@@ -19,6 +19,10 @@ const RunView = z.object({
   startedAt: z.string().nullable(),
   endedAt: z.string().nullable(),
   lifecycle: z.string(),
+  page: z
+    .string()
+    .nullable()
+    .describe('address of its page, for a browser that "fumehood run open" has let in; null where none is served'),
 });
 const Values = z.record(z.string(), z.string());
 const WholeRun = RunView.extend({
@@ -30,22 +34,28 @@ const WholeRun = RunView.extend({
 
 const iso = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
 
-const viewRun = (run: Run, experiment: string, labels: string[]): z.infer<typeof RunView> => ({
+const viewRun = (
+  run: Run,
+  shown: { experiment: string; labels: string[]; page: string | null },
+): z.infer<typeof RunView> => ({
   id: run.id,
   name: run.name,
-  experiment,
+  experiment: shown.experiment,
   status: run.status,
   owner: run.owner,
   sandbox: run.sandboxId,
-  labels,
+  labels: shown.labels,
   startedAt: iso(run.startMs),
   endedAt: iso(run.endMs),
   lifecycle: run.lifecycle,
+  page: shown.page,
 });
 
 type Deps = {
   labelsOf: (reader: Reader, nodes: NodeRef[]) => Promise<string[]>;
   labelsByRun: (reader: Reader, ids: string[]) => Promise<Map<string, string[]>>;
+  /** The address of the page of a run; null where none is served. */
+  runPage: (runId: string) => string | null;
 };
 
 /** `GET /api/v1/runs` and `/api/v1/runs/:id`. */
@@ -104,7 +114,11 @@ function listRoute(deps: Deps): Route {
             runs.map((run) => run.id),
           );
           const items = runs.map((run) =>
-            viewRun(run, names.get(run.experimentId) ?? run.experimentId, labels.get(run.id) ?? []),
+            viewRun(run, {
+              experiment: names.get(run.experimentId) ?? run.experimentId,
+              labels: labels.get(run.id) ?? [],
+              page: deps.runPage(run.id),
+            }),
           );
           return { items, next: nextToken === undefined ? null : encodeCursor([nextToken]) };
         },
@@ -142,7 +156,8 @@ function getRoute(deps: Deps): Route {
           const metrics = Object.fromEntries(
             (data?.metrics ?? []).map(({ key, value }) => [key, Number.isFinite(value) ? value : String(value)]),
           );
-          const view = viewRun(found, names.get(found.experimentId) ?? found.experimentId, labels);
+          const experiment = names.get(found.experimentId) ?? found.experimentId;
+          const view = viewRun(found, { experiment, labels, page: deps.runPage(found.id) });
           return {
             ...view,
             params: pairs(data?.params),

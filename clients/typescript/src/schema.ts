@@ -287,7 +287,7 @@ export type Operations = {
     params: undefined;
     query: { limit?: number; cursor?: string; experiment?: string; filter?: string };
     body: undefined;
-    answer: { items: { id: string; name: string; experiment: string; status: string; owner: string; sandbox: string | null; labels: string[]; startedAt: string | null; endedAt: string | null; lifecycle: string }[]; next: string | null };
+    answer: { items: { id: string; name: string; experiment: string; status: string; owner: string; sandbox: string | null; labels: string[]; startedAt: string | null; endedAt: string | null; lifecycle: string; page: string | null }[]; next: string | null };
     start: undefined;
   };
   /** One run: parameters, latest metrics, tags, labels */
@@ -295,7 +295,7 @@ export type Operations = {
     params: { id: string };
     query: undefined;
     body: undefined;
-    answer: { id: string; name: string; experiment: string; status: string; owner: string; sandbox: string | null; labels: string[]; startedAt: string | null; endedAt: string | null; lifecycle: string; params: Record<string, string>; tags: Record<string, string>; metrics: Record<string, number | string>; artifactUri: string };
+    answer: { id: string; name: string; experiment: string; status: string; owner: string; sandbox: string | null; labels: string[]; startedAt: string | null; endedAt: string | null; lifecycle: string; page: string | null; params: Record<string, string>; tags: Record<string, string>; metrics: Record<string, number | string>; artifactUri: string };
     start: undefined;
   };
   /** A one-time link to the page of a run */
@@ -623,7 +623,7 @@ export type Operations = {
     params: undefined;
     query: undefined;
     body: undefined;
-    answer: { pid: number; url: string; version: string; home: string; uptimeSeconds: number; sandboxes: { running: number; starting: number; stopped: number; failed: number }; endingSoon: { id: string; name: string; expiresAt: string }[]; doors: Record<string, string>; driver: { id: string; usable: boolean; runtimes: string[] }; database: string; auditEntries: number; memoryBytes: number };
+    answer: { pid: number; url: string; version: string; home: string; uptimeSeconds: number; sandboxes: { running: number; starting: number; stopped: number; failed: number }; endingSoon: { id: string; name: string; expiresAt: string }[]; doors: Record<string, string>; runPages: string | null; driver: { id: string; usable: boolean; runtimes: string[] }; database: string; auditEntries: number; memoryBytes: number };
     start: undefined;
   };
   /** Stream a backup of the store and of all blobs, without keys; the end of the tar file is left to the reader */

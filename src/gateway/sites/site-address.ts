@@ -17,6 +17,8 @@ export type SiteAddresses = {
   claims(request: IncomingMessage): boolean;
   /** The site that a request is for. Throws `not_found` when there is none of that name. */
   siteOf(request: IncomingMessage): Site;
+  /** Whether sites can be served at all. */
+  served(): boolean;
   /** The origin of a site. Throws `capability_missing` when sites cannot be served. */
   originOf(label: string): string;
 };
@@ -55,6 +57,7 @@ export function createSiteAddresses(options: {
   };
   return {
     claims: (request) => suffixes.some((suffix) => nameOf(request).endsWith(suffix)),
+    served: () => options.domain !== undefined || new URL(options.url()).protocol === 'http:',
     originOf,
     siteOf: (request) => {
       const label = nameOf(request).split('.')[0] ?? '';

@@ -79,7 +79,7 @@ export function createSites(deps: SitesDeps): Sites {
         last = thrown;
       }
     }
-    throw last;
+    throw site.kind === 'runs' ? forRuns(last, request) : last;
   };
 
   const enter = async (
@@ -154,6 +154,14 @@ export function createSites(deps: SitesDeps): Sites {
     },
     close: deps.ports.close,
   };
+}
+
+/** Why a browser is not let in to the pages of runs, with the command that lets it in. */
+function forRuns(thrown: unknown, request: IncomingMessage): unknown {
+  if (!(thrown instanceof AppError) || thrown.code !== 'unauthenticated') return thrown;
+  const [, runId = 'ID'] = /^\/([0-9a-zA-Z]{1,64})$/.exec(request.url ?? '') ?? [];
+  const identity = thrown instanceof VisitRefused ? thrown.identity : undefined;
+  return new VisitRefused(thrown.message, identity, `Open it with "fumehood run open ${runId}".`);
 }
 
 const HINT = 'Open it with "fumehood sandbox open ID", which prints a link for one browser.';

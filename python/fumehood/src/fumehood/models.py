@@ -190,6 +190,8 @@ class Run:
     started_at: datetime | None
     ended_at: datetime | None
     lifecycle: str
+    #: Address of its page, for a browser that ``fumehood run open`` has let in.
+    page: str | None
     #: These four only of a single one.
     params: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
@@ -426,6 +428,8 @@ class Status:
     sandboxes: SandboxCounts
     ending_soon: list[EndingSandbox]
     doors: dict[str, str]
+    #: Below which the pages of runs are.
+    run_pages: str | None
     driver: DriverStatus
     database: str
     audit_entries: int
