@@ -13,7 +13,7 @@ The same as [openapi.json](openapi.json), which every control plane serves at \`
 
 A request carries \`Authorization: Bearer TOKEN\`. Bodies and answers are JSON, in which unknown members are refused; errors are \`application/problem+json\`.
 Lists have \`items\` and \`next\`, the \`cursor\` of the following page. A \`POST\` may carry an \`Idempotency-Key\`: the same key and body are carried out once.
-Every answer has an \`X-Request-Id\`, which the audit log has too. \`Bytes\` are sent and received as a stream.
+Every answer has an \`X-Request-Id\`, which the audit log has too. \`Bytes\` are sent and received as a stream, \`Lines\` come as JSON lines, one after the other (\`application/jsonl\`).
 
 Without a token: \`GET /healthz\`, \`GET /readyz\` and \`GET /api/v1/openapi.json\`.
 

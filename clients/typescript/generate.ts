@@ -65,8 +65,10 @@ function answerType(operation: OperationNode): string {
   return status === '204' || content === undefined ? 'undefined' : contentType(content);
 }
 
-/** Bytes are a type of their own: they are streamed. */
+/** Bytes and JSON lines are types of their own: they are streamed. */
 function contentType(content: Media): string {
+  const line = content['application/jsonl']?.schema;
+  if (line !== undefined) return `Lines<${typeOf(line)}>`;
   const json = content['application/json'];
   return json?.schema === undefined ? 'Bytes' : typeOf(json.schema);
 }
@@ -79,7 +81,7 @@ export function renderSchema(document: OpenApi): string {
     return `  /** ${summary} */\n  '${name}': {\n${lines.join('')}  };\n`;
   });
   return `/** Generated from the OpenAPI document (docs/reference/openapi.json); a test compares. */
-import type { Bytes } from './bytes.ts';
+import type { Bytes, Lines } from './bytes.ts';
 
 export type Operations = {
 ${members.join('')}};

@@ -182,6 +182,36 @@ export function runDriverContract(name: string, subject: ContractSubject): void 
       await assert.rejects(files.stat('/workspace/folder'), hasCode('not_found'));
     });
 
+    it('tells of what changes below a folder, until the sandbox ends', async () => {
+      const handle = await start();
+      const { files } = await driver.session(handle);
+      await files.write('/workspace/plain', Readable.from([Buffer.from('x')]));
+      await assert.rejects(
+        files.watch('/workspace/plain', { onChange: () => undefined, onEnd: () => undefined }),
+        AppError,
+      );
+      await assert.rejects(
+        files.watch('/workspace/nothing', { onChange: () => undefined, onEnd: () => undefined }),
+        hasCode('not_found'),
+      );
+      const seen: string[] = [];
+      let told = (): void => undefined;
+      const ended = Promise.withResolvers<void>();
+      await files.watch('/workspace', {
+        onChange: ({ path, kind }) => {
+          seen.push(`${kind} ${path}`);
+          told();
+        },
+        onEnd: ended.resolve,
+      });
+      await files.write('/workspace/new', Readable.from([Buffer.from('x')]));
+      await files.remove('/workspace/new');
+      while (!seen.includes('deleted /workspace/new')) await new Promise<void>((resolve) => (told = resolve));
+      assert.ok(seen.includes('created /workspace/new'), seen.join());
+      await driver.destroy(handle);
+      await ended.promise;
+    });
+
     it('tells what a sandbox uses, and how long it is idle', async () => {
       const handle = await start();
       const stats = await driver.stats(handle);

@@ -161,7 +161,13 @@ export type FileInfo = {
   mode: number;
   modifiedMs: number;
 };
-export type FileChange = { path: string; kind: 'created' | 'modified' | 'deleted' };
+/** `missed`: more happened at or below the path than could be told. */
+export type FileChange = { path: string; kind: 'created' | 'modified' | 'deleted' | 'missed' };
+export type FileWatch = {
+  onChange(change: FileChange): void;
+  /** The folder or the sandbox is gone, or its agent does not answer. */
+  onEnd(): void;
+};
 
 /** File operations, all resolved inside the wall by the agent: no path of the sandbox is ever resolved on the host. */
 export type Files = {
@@ -171,8 +177,8 @@ export type Files = {
   stat(path: string): Promise<FileInfo>;
   remove(path: string, options?: { recursive?: boolean }): Promise<void>;
   makeDirectory(path: string): Promise<void>;
-  /** Calls back on changes below `path` until the returned function is called. */
-  watch(path: string, onChange: (change: FileChange) => void): Promise<() => void>;
+  /** Calls back on changes below a folder, until the returned function is called or the watch ends by itself. */
+  watch(path: string, watch: FileWatch): Promise<() => void>;
 };
 
 /** What is inside a running sandbox, through its agent. */

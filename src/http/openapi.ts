@@ -98,16 +98,18 @@ const commonOf = (route: Declared): Json => ({
 });
 
 function operationOf(route: Route): Json {
-  const content =
-    route.response === 'stream'
-      ? { '*/*': {} }
-      : { 'application/json': { schema: jsonSchema(route.response, 'output') } };
+  const content = answerOf(route);
   const success = { description: route.summary, ...(route.status === 204 ? {} : { content }) };
   return {
     ...commonOf(route),
     ...bodyOf(route),
     responses: { [String(route.status)]: success, default: { $ref: '#/components/responses/Problem' } },
   };
+}
+
+function answerOf({ response, line }: Route): Json {
+  if (line !== undefined) return { 'application/jsonl': { schema: jsonSchema(line, 'output') } };
+  return response === 'stream' ? { '*/*': {} } : { 'application/json': { schema: jsonSchema(response, 'output') } };
 }
 
 function streamOf(route: WebSocketRoute): Json {

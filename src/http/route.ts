@@ -40,6 +40,8 @@ export type Route<P = unknown, Q = unknown, B = unknown, R = unknown> = {
   body: z.ZodType<B> | undefined;
   /** `stream` when the handler writes the response itself. */
   response: z.ZodType<R> | 'stream';
+  /** What one line of a stream holds that consists of JSON lines. */
+  line?: z.ZodType;
   status: 200 | 201 | 202 | 204;
   /** `raw`: the handler reads the request's body as a stream. */
   bodyKind: 'json' | 'raw';

@@ -9,6 +9,8 @@ export type LiveSandbox = {
   identity: Identity;
   /** Execs that run now, with what ends them. */
   execs: Set<() => void>;
+  /** How many folders of it are watched now. */
+  watches: number;
   lastActiveMs: number;
   /** When and at how many cpu seconds the CPU was last looked at. */
   cpu: { atMs: number; seconds: number } | undefined;
@@ -42,6 +44,7 @@ export function createLiveSandboxes(): LiveSandboxes {
         handle,
         identity: identityOfSandbox(sandbox),
         execs: new Set(),
+        watches: 0,
         lastActiveMs: nowMs,
         cpu: undefined,
         kernelsAskedMs: 0,

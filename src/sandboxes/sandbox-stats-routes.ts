@@ -24,6 +24,27 @@ const Query = z.object({
 });
 type Query = z.infer<typeof Query>;
 
+const Sample = z.object({
+  id: z.string(),
+  name: z.string(),
+  owner: z.string(),
+  cpus: z.number(),
+  cpuSeconds: z.number(),
+  memoryBytes: z.number(),
+  memoryPeakBytes: z.number(),
+  memoryLimitBytes: z.number(),
+  pids: z.number(),
+  diskBytes: z.number(),
+  diskLimitBytes: z.number(),
+  oomKills: z.number(),
+  networkInBytes: z.number(),
+  networkOutBytes: z.number(),
+  runningExecs: z.number(),
+  idleMs: z.number(),
+  expiresAt: z.string(),
+});
+type Sample = z.infer<typeof Sample>;
+
 /** `GET /api/v1/sandbox-stats`: JSON lines, each `{time, items}` with one item a running sandbox. */
 export function sandboxStatsRoutes(deps: SandboxDeps): Route[] {
   return [
@@ -35,6 +56,7 @@ export function sandboxStatsRoutes(deps: SandboxDeps): Route[] {
       summary: 'What running sandboxes use, as JSON lines, one a look',
       query: Query as never,
       response: 'stream',
+      line: z.object({ time: z.string(), items: z.array(Sample) }),
       handle: async (request) => {
         const wanted = await admit(deps, request);
         const { query, raw, signal } = request;
@@ -92,7 +114,7 @@ async function admit(
 }
 
 /** One look; nothing for a sandbox that ends at this moment. */
-async function sample(deps: SandboxDeps, live: LiveSandbox) {
+async function sample(deps: SandboxDeps, live: LiveSandbox): Promise<Sample | undefined> {
   const { sandbox, handle } = live;
   const stats = await deps.driver.stats(handle).catch(() => undefined);
   if (stats === undefined) return undefined;

@@ -8,16 +8,10 @@ import { serveExec } from '#src/http/serve-exec.ts';
 import { type WebSocketRoute, webSocketRoute } from '#src/http/websocket-route.ts';
 import { ExecRequest, execInSandbox, PythonRequest, runPythonInSandbox } from './exec-in-sandbox.ts';
 import type { SandboxDeps } from './sandbox-deps.ts';
+import { FilePath, Ref } from './sandbox-paths.ts';
 import { openSession } from './use-sandbox.ts';
+import { watchFilesRoute } from './watch-files-route.ts';
 
-const Ref = z.object({ id: z.string().min(1).max(128) });
-const FilePath = z.object({
-  path: z
-    .string()
-    .min(1)
-    .max(4096)
-    .refine((path) => !path.includes('\0'), 'no NUL'),
-});
 const FileInfo = z.object({
   name: z.string(),
   kind: z.string(),
@@ -133,5 +127,6 @@ export function sandboxFileRoutes(deps: SandboxDeps): Route[] {
         return { path: query.path };
       },
     }),
+    watchFilesRoute(deps),
   ];
 }

@@ -150,7 +150,7 @@ test('a device without an end is not read', async () => {
 test('watching a linked folder tells nothing of the host', async () => {
   await inSandbox('os.symlink(HOST, "/workspace/watched")');
   await assert.rejects(
-    files.watch('/workspace/watched', () => undefined),
+    files.watch('/workspace/watched', { onChange: () => undefined, onEnd: () => undefined }),
     AppError,
   );
   symlinkSync(world.hostFolder, join(naive, 'watched'));

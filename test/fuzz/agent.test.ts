@@ -123,7 +123,8 @@ describe('fuzzing of the agent and the helper, which lie', () => {
         else if (operation === 'activity') await session.activity();
         else if (operation === 'remove') await session.files.remove('a');
         else if (operation === 'port') (await session.connectPort(80)).resume().destroy();
-        else if (operation === 'watch') (await session.files.watch('a', () => undefined))();
+        else if (operation === 'watch')
+          (await session.files.watch('a', { onChange: () => undefined, onEnd: () => undefined }))();
         else if (operation === 'list') await session.files.list('a');
         else await session.files.stat('a');
       });

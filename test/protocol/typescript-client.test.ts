@@ -97,6 +97,19 @@ test('a sandbox is made, commands and code run in it, bytes go in and out, and i
   const bytes = await fumehood.download('GET /api/v1/sandboxes/{id}/files/content', content);
   assert.equal(await new Response(bytes).text(), 'grüße');
 
+  const kinds: string[] = [];
+  const watch = { params, query: { path: '/workspace' } };
+  for await (const { kind, path } of fumehood.lines('GET /api/v1/sandboxes/{id}/files/watch', watch)) {
+    if (kind === 'ready') await fumehood.call('PUT /api/v1/sandboxes/{id}/files/content', { ...content, body: 'new' });
+    if (path.endsWith('/data.txt')) kinds.push(kind);
+    if (kinds.length > 0) break;
+  }
+  assert.equal(kinds.length, 1);
+  const looks = fumehood.lines('GET /api/v1/sandbox-stats', { query: { samples: 2, everyMs: 500 } });
+  const seen: string[][] = [];
+  for await (const look of looks) seen.push(look.items.map((one) => one.id));
+  assert.deepEqual(seen, [[sandbox.id], [sandbox.id]]);
+
   const listed: string[] = [];
   for await (const one of fumehood.pages('GET /api/v1/sandboxes', { query: { limit: 1, all: true } }))
     listed.push(one.id);
@@ -137,6 +150,8 @@ export const typesRefuse = (client: Built.Client): unknown[] => [
   client.call('GET /api/v1/runs/{id}'),
   // @ts-expect-error a member that the route does not have
   client.call('POST /api/v1/sandboxes', { body: { memroy: '1g' } }),
+  // @ts-expect-error lines are not data
+  client.call('GET /api/v1/sandbox-stats'),
   // @ts-expect-error a list is needed
   client.pages('GET /api/v1/whoami'),
 ];

@@ -1,7 +1,8 @@
 /** The client: every operation of the API by its method and path, with types that follow from the OpenAPI document. */
-import type { Bytes } from './bytes.ts';
+import type { Bytes, Lines } from './bytes.ts';
 import { errorOf, FumehoodError } from './errors.ts';
 import { type Exec, type ExecOptions, openExec } from './exec.ts';
+import { linesOf } from './json-lines.ts';
 import type { Operations } from './schema.ts';
 
 export type { Bytes, Exec, ExecOptions, Operations };
@@ -12,11 +13,13 @@ export type Answer<O extends Operation> = Operations[O]['answer'];
 export type Body<O extends Operation> = Operations[O]['body'];
 export type Sandbox = Answer<'GET /api/v1/sandboxes/{id}'>;
 
-/** Operations that answer with bytes, with data, with pages of a list, and those that become a stream. */
+/** Operations that answer with bytes, with JSON lines, with data, with pages of a list, and those that become a stream. */
 type BytesOperation = { [O in Operation]: Bytes extends Answer<O> ? O : never }[Operation];
 type StreamOperation = { [O in Operation]: Operations[O]['start'] extends undefined ? never : O }[Operation];
-type DataOperation = Exclude<Operation, BytesOperation | StreamOperation>;
+type LinesOperation = { [O in Operation]: Answer<O> extends Lines<unknown> ? O : never }[Operation];
+type DataOperation = Exclude<Operation, BytesOperation | LinesOperation | StreamOperation>;
 type PageOperation = { [O in DataOperation]: Answer<O> extends { items: unknown[] } ? O : never }[DataOperation];
+type Line<O extends LinesOperation> = Answer<O> extends Lines<infer One> ? One : never;
 type Item<O extends PageOperation> = Answer<O> extends { items: (infer One)[] } ? One : never;
 
 type Optional = Record<never, never>;
@@ -48,6 +51,8 @@ export type Client = {
   pages<O extends PageOperation>(operation: O, ...options: Arguments<O>): AsyncGenerator<Item<O>>;
   /** Calls an operation that answers with bytes. */
   download<O extends BytesOperation>(operation: O, ...options: Arguments<O>): Promise<ReadableStream<Uint8Array>>;
+  /** Calls an operation that answers with JSON lines, and gives them as they come; leaving the loop ends the answer. */
+  lines<O extends LinesOperation>(operation: O, ...options: Arguments<O>): AsyncGenerator<Line<O>>;
   /** Runs a command in a sandbox; resolves when it runs. */
   exec(sandbox: string, start: ExecStart, options?: ExecOptions): Promise<Exec>;
   /** Runs Python source in the warm interpreter of a sandbox. */
@@ -99,6 +104,10 @@ export function createClient({ url, token, fetch: ask = fetch }: ClientOptions):
     download: async (operation: string, options?: AnyOptions): Promise<ReadableStream<Uint8Array>> => {
       const { body } = await send(operation, options);
       return body ?? new ReadableStream<Uint8Array>({ start: (controller) => controller.close() });
+    },
+    lines: async function* (operation: string, options?: AnyOptions): AsyncGenerator<unknown> {
+      const { body } = await send(operation, options);
+      if (body !== null) yield* linesOf(body);
     },
     exec: (sandbox: string, start: ExecStart, options?: ExecOptions) => stream(sandbox, 'exec', start, options),
     python: (sandbox: string, start: PythonStart, options?: ExecOptions) => stream(sandbox, 'python', start, options),

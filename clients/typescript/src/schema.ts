@@ -1,5 +1,5 @@
 /** Generated from the OpenAPI document (docs/reference/openapi.json); a test compares. */
-import type { Bytes } from './bytes.ts';
+import type { Bytes, Lines } from './bytes.ts';
 
 export type Operations = {
   /** Admit and start a sandbox; answers when it runs */
@@ -71,7 +71,7 @@ export type Operations = {
     params: undefined;
     query: { mine?: boolean; sandbox?: string | string[]; everyMs?: number; samples?: number };
     body: undefined;
-    answer: Bytes;
+    answer: Lines<{ time: string; items: { id: string; name: string; owner: string; cpus: number; cpuSeconds: number; memoryBytes: number; memoryPeakBytes: number; memoryLimitBytes: number; pids: number; diskBytes: number; diskLimitBytes: number; oomKills: number; networkInBytes: number; networkOutBytes: number; runningExecs: number; idleMs: number; expiresAt: string }[] }>;
     start: undefined;
   };
   /** List a folder of a sandbox */
@@ -104,6 +104,14 @@ export type Operations = {
     query: { path: string; mode?: string; parents?: boolean };
     body: Bytes;
     answer: { path: string; sizeBytes: number };
+    start: undefined;
+  };
+  /** Watch a folder of a sandbox with all folders below, as JSON lines, one a change */
+  'GET /api/v1/sandboxes/{id}/files/watch': {
+    params: { id: string };
+    query: { path: string; forMs?: number };
+    body: undefined;
+    answer: Lines<{ time: string; kind: "ready" | "created" | "modified" | "deleted" | "missed" | "alive" | "ended"; path: string }>;
     start: undefined;
   };
   /** A one-time link to a port of a sandbox, on an origin of its own; JupyterLab is started when no port is named */

@@ -26,6 +26,12 @@ def test_everything_has_an_asynchronous_twin_that_does_many_things_at_once(engin
                 raise AssertionError("an exit code is an error")
             except CommandExitError as error:
                 assert error.exit_code == 5
+
+            async with await sandbox.files.watch() as changes:
+                await sandbox.files.write("seen.txt", "x")
+                async for change in changes:
+                    if change.path == "/workspace/seen.txt":
+                        break
             return sandbox.id
 
     sandbox_id = asyncio.run(work())

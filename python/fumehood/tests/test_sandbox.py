@@ -117,6 +117,18 @@ def test_files_go_in_and_out_byte_by_byte(sandbox, tmp_path):
         sandbox.files.read("folder/data.bin")
 
 
+def test_a_watch_tells_what_changes_below_a_folder_and_ends_with_it(sandbox):
+    sandbox.commands.run(["mkdir", "/workspace/seen"])
+    with sandbox.files.watch("/workspace/seen") as changes:
+        sandbox.files.write("/workspace/seen/a.txt", "x")
+        first = next(change for change in changes if change.path == "/workspace/seen/a.txt")
+        assert first.kind == "created"
+        sandbox.files.remove("/workspace/seen", recursive=True)
+        assert ("deleted", "/workspace/seen/a.txt") in [(change.kind, change.path) for change in changes]
+    with pytest.raises(NotFoundError):
+        sandbox.files.watch("/workspace/nothing")
+
+
 def test_a_port_is_opened_for_one_visit(sandbox):
     server = sandbox.commands.run(["python3", "-m", "http.server", "8123"], background=True)
     opened = sandbox.open(8123)

@@ -5,6 +5,7 @@ import type { Column } from '../table.ts';
 import { tellEndings } from '../tell-endings.ts';
 import { openFlags, openSandbox } from './open.ts';
 import { pageFlags, printList } from './paging.ts';
+import { watchFiles } from './sandbox-watch.ts';
 
 const id: Argument = { name: 'ID', live: 'sandbox', help: 'id of a sandbox, or the name of one of your own' };
 const ids: Argument = { ...id, many: true };
@@ -264,11 +265,12 @@ const inside: readonly Command[] = [
     summary: 'Copy a file or a folder into or out of a sandbox',
     example: 'fumehood sandbox cp train.py first:/workspace/',
     args: [
-      { name: 'SRC', help: 'a path, or ID:PATH' },
-      { name: 'DST', help: 'a path, or ID:PATH' },
+      { name: 'SRC', help: 'a path, ID:PATH, or - for standard input' },
+      { name: 'DST', help: 'a path, ID:PATH, or - for standard output' },
     ],
     run: async (context) => (await import('../copy.ts')).copy(context),
   },
+  watchFiles(id),
   {
     verb: 'open',
     summary: 'Open JupyterLab, or another port, of a sandbox in the browser',

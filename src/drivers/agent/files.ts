@@ -1,7 +1,7 @@
 /** File operations through the agent. Names and numbers that come back are bounded and typed. */
 import { Readable } from 'node:stream';
 import type { AppError } from '#kernel/errors.ts';
-import type { FileChange, FileInfo, Files } from '../driver.ts';
+import type { FileChange, FileInfo, Files, FileWatch } from '../driver.ts';
 import { reportedError } from './exec.ts';
 import { agentFault } from './frames.ts';
 import { type Dial, openWire, silentError, type Wire } from './wire.ts';
@@ -20,7 +20,7 @@ export function createFiles(dial: Dial, silenceMs: number): Files {
     remove: async (path, options) =>
       void (await ask(dial, { op: 'remove', path, recursive: options?.recursive === true }, { silenceMs })),
     makeDirectory: async (path) => void (await ask(dial, { op: 'mkdir', path }, { silenceMs })),
-    watch: (path, onChange) => watchFolder(dial, path, onChange, silenceMs),
+    watch: (path, watch) => watchFolder(dial, path, watch, silenceMs),
   };
 }
 
@@ -177,22 +177,21 @@ async function pump(content: Readable, { wire, silenceMs }: Sink, onError: (erro
   }
 }
 
-function watchFolder(
-  dial: Dial,
-  path: string,
-  onChange: (change: FileChange) => void,
-  silenceMs: number,
-): Promise<() => void> {
+function watchFolder(dial: Dial, path: string, watch: FileWatch, silenceMs: number): Promise<() => void> {
   return new Promise((resolve, reject) => {
+    let ready = false;
     const wire: Wire = openWire(
       dial,
       { op: 'watch', path },
       {
-        onEnd: reject,
+        onEnd: (fault) => (ready ? watch.onEnd() : reject(fault)),
         onJson: (message) => {
-          if (message.ready === true) resolve(() => wire.close());
-          else if ('error' in message) reject(reportedError(message.error));
-          else onChange(fileChange(message.change));
+          if (message.ready === true && !ready) {
+            ready = true;
+            resolve(() => wire.close());
+          } else if ('error' in message) throw reportedError(message.error);
+          else if (ready) watch.onChange(fileChange(message.change));
+          else throw agentFault('a change before its time');
         },
       },
     );
@@ -200,9 +199,10 @@ function watchFolder(
   });
 }
 
+const CHANGES: ReadonlySet<unknown> = new Set<FileChange['kind']>(['created', 'modified', 'deleted', 'missed']);
+
 function fileChange(value: unknown): FileChange {
   const { path, kind } = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-  if (typeof path !== 'string' || path.length > 8192) throw agentFault('a change that cannot be');
-  if (kind !== 'created' && kind !== 'modified' && kind !== 'deleted') throw agentFault('a change that cannot be');
-  return { path, kind };
+  if (typeof path !== 'string' || path.length > 8192 || !CHANGES.has(kind)) throw agentFault('a change that cannot be');
+  return { path, kind: kind as FileChange['kind'] };
 }

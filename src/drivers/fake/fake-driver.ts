@@ -39,6 +39,8 @@ function createFake(world: FakeWorld, nowMs: () => number): Driver {
   const stop = (sandbox: FakeSandbox): void => {
     sandbox.state = 'exited';
     for (const kill of sandbox.running) kill();
+    for (const watch of sandbox.watches) watch.onEnd();
+    sandbox.watches.clear();
   };
   const destroy = (id: string): LeftOver[] => {
     const sandbox = sandboxes.get(id);
@@ -114,6 +116,7 @@ const newSandbox = (options: StartOptions, nowMs: number): FakeSandbox => ({
   files: new Map(),
   folders: new Set(['/', '/workspace', '/tmp']),
   running: new Set(),
+  watches: new Set(),
   lastExecEndMs: nowMs,
 });
 

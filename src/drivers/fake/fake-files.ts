@@ -2,14 +2,17 @@ import { posix } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { AppError } from '#kernel/errors.ts';
-import type { FileInfo, Files } from '../driver.ts';
+import type { FileChange, FileInfo, Files } from '../driver.ts';
 import type { FakeSandbox } from './fake-world.ts';
 
 const missing = (path: string): AppError => new AppError('not_found', `In the sandbox: no such file: ${path}.`);
 
 /** Files in memory; only /workspace and /tmp can be written. */
 export function createFakeFiles(sandbox: FakeSandbox, nowMs: () => number): Files {
-  const { files, folders } = sandbox;
+  const { files, folders, watches } = sandbox;
+  const tell = (path: string, kind: FileChange['kind']): void => {
+    for (const watch of watches) if (path.startsWith(`${watch.folder}/`)) watch.onChange({ path, kind });
+  };
   const at = (path: string): string => posix.resolve('/workspace', path);
   const writable = (path: string): string => {
     const full = at(path);
@@ -37,7 +40,9 @@ export function createFakeFiles(sandbox: FakeSandbox, nowMs: () => number): File
       const bytes = await buffer(content);
       if (bytes.length > sandbox.options.diskBytes)
         throw new AppError('invalid', 'In the sandbox: no space left on device.');
+      const kind = files.has(full) ? 'modified' : 'created';
       files.set(full, { content: bytes, mode: options?.mode ?? 0o644, modifiedMs: nowMs() });
+      tell(full, kind);
       return { sizeBytes: bytes.length };
     },
     list: async (path) => {
@@ -58,9 +63,21 @@ export function createFakeFiles(sandbox: FakeSandbox, nowMs: () => number): File
       for (const one of [full, ...below]) {
         files.delete(one);
         folders.delete(one);
+        tell(one, 'deleted');
       }
     },
-    makeDirectory: async (path) => void folders.add(writable(path)),
-    watch: async () => () => undefined,
+    makeDirectory: async (path) => {
+      const full = writable(path);
+      if (!folders.has(full)) tell(full, 'created');
+      folders.add(full);
+    },
+    watch: async (path, watch) => {
+      const folder = at(path);
+      if (infoOf(folder).kind !== 'directory')
+        throw new AppError('invalid', `In the sandbox: not a directory: ${folder}.`);
+      const own = { ...watch, folder };
+      watches.add(own);
+      return () => watches.delete(own);
+    },
   };
 }

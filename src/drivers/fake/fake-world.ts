@@ -1,5 +1,5 @@
 /** The host of the fake driver: what outlives one driver instance, in memory. */
-import type { StartOptions } from '../driver.ts';
+import type { FileWatch, StartOptions } from '../driver.ts';
 
 export type FakeSandbox = {
   options: StartOptions;
@@ -7,6 +7,7 @@ export type FakeSandbox = {
   files: Map<string, { content: Buffer; mode: number; modifiedMs: number }>;
   folders: Set<string>;
   running: Set<() => void>;
+  watches: Set<FileWatch & { folder: string }>;
   lastExecEndMs: number;
 };
 

@@ -134,6 +134,14 @@ class FileInfo:
 
 
 @dataclass(frozen=True)
+class FileChange:
+    time: datetime
+    #: created, modified, deleted; missed: more happened below the path than could be told
+    kind: str
+    path: str
+
+
+@dataclass(frozen=True)
 class CommandResult:
     exit_code: int
     stdout: str

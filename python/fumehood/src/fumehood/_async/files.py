@@ -3,13 +3,50 @@
 from __future__ import annotations
 
 from builtins import list as List  # the class has a method of that name
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
+from types import TracebackType
 from typing import IO
 
-from ..models import FileInfo
+from ..errors import UnavailableError
+from ..models import FileChange, FileInfo
 from . import io
-from .transport import AsyncTransport, path_of
+from .transport import AsyncTransport, Query, path_of
+
+
+class AsyncFileWatch:
+    """The changes below a folder as they come; ends with the folder or the sandbox. `missed` tells to look there by oneself."""
+
+    def __init__(self, lines: AsyncGenerator[FileChange, None]) -> None:
+        self._lines = lines
+
+    @classmethod
+    async def _begin(cls, transport: AsyncTransport, path: str, query: Query) -> AsyncFileWatch:
+        lines = transport.lines(FileChange, path, query)
+        await lines.__anext__()
+        return cls(lines)
+
+    def __aiter__(self) -> AsyncFileWatch:
+        return self
+
+    async def __anext__(self) -> FileChange:
+        async for change in self._lines:
+            if change.kind == "ended":
+                raise StopAsyncIteration
+            if change.kind != "alive":
+                return change
+        raise UnavailableError("The connection was lost while watching.", hint="Watch again.")
+
+    async def aclose(self) -> None:
+        await self._lines.aclose()
+
+    async def __aenter__(self) -> AsyncFileWatch:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
 
 
 class AsyncFiles:
@@ -37,6 +74,10 @@ class AsyncFiles:
 
     async def list(self, path: str = "/workspace") -> List[FileInfo]:
         return await self._transport.all(FileInfo, self._path, {"path": path})
+
+    async def watch(self, path: str = "/workspace", *, for_ms: int | None = None) -> AsyncFileWatch:
+        """Watches a folder and all below; when this answers, it is watched. Iterate over it for the changes, close it to end."""
+        return await AsyncFileWatch._begin(self._transport, f"{self._path}/watch", {"path": path, "forMs": for_ms})
 
     async def remove(self, path: str, *, recursive: bool = False) -> None:
         await self._transport.send("DELETE", self._path, query={"path": path, "recursive": recursive})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import IO, Any, TypeVar
 from urllib.parse import quote
 
@@ -93,6 +93,14 @@ class AsyncTransport:
             raise UnavailableError(f"The answer broke off ({error}).") from error
         finally:
             await answer.aclose()
+
+    async def lines(self, kind: type[T], path: str, query: Query | None = None) -> AsyncGenerator[T, None]:
+        """An answer of JSON lines, one by one as they come."""
+        rest = b""
+        async for chunk in self.download(path, query):
+            *whole, rest = (rest + chunk).split(b"\n")
+            for line in whole:
+                yield decode(kind, json.loads(line))
 
     async def open_socket(self, path: str) -> io.Socket:
         """A WebSocket to a route that streams."""

@@ -4,13 +4,50 @@
 from __future__ import annotations
 
 from builtins import list as List  # the class has a method of that name
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from types import TracebackType
 from typing import IO
 
-from ..models import FileInfo
+from ..errors import UnavailableError
+from ..models import FileChange, FileInfo
 from . import io
-from .transport import Transport, path_of
+from .transport import Transport, Query, path_of
+
+
+class FileWatch:
+    """The changes below a folder as they come; ends with the folder or the sandbox. `missed` tells to look there by oneself."""
+
+    def __init__(self, lines: Generator[FileChange, None]) -> None:
+        self._lines = lines
+
+    @classmethod
+    def _begin(cls, transport: Transport, path: str, query: Query) -> FileWatch:
+        lines = transport.lines(FileChange, path, query)
+        lines.__next__()
+        return cls(lines)
+
+    def __iter__(self) -> FileWatch:
+        return self
+
+    def __next__(self) -> FileChange:
+        for change in self._lines:
+            if change.kind == "ended":
+                raise StopIteration
+            if change.kind != "alive":
+                return change
+        raise UnavailableError("The connection was lost while watching.", hint="Watch again.")
+
+    def close(self) -> None:
+        self._lines.close()
+
+    def __enter__(self) -> FileWatch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
 
 class Files:
@@ -38,6 +75,10 @@ class Files:
 
     def list(self, path: str = "/workspace") -> List[FileInfo]:
         return self._transport.all(FileInfo, self._path, {"path": path})
+
+    def watch(self, path: str = "/workspace", *, for_ms: int | None = None) -> FileWatch:
+        """Watches a folder and all below; when this answers, it is watched. Iterate over it for the changes, close it to end."""
+        return FileWatch._begin(self._transport, f"{self._path}/watch", {"path": path, "forMs": for_ms})
 
     def remove(self, path: str, *, recursive: bool = False) -> None:
         self._transport.send("DELETE", self._path, query={"path": path, "recursive": recursive})

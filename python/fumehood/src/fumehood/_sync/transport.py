@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import IO, Any, TypeVar
 from urllib.parse import quote
 
@@ -94,6 +94,14 @@ class Transport:
             raise UnavailableError(f"The answer broke off ({error}).") from error
         finally:
             answer.close()
+
+    def lines(self, kind: type[T], path: str, query: Query | None = None) -> Generator[T, None]:
+        """An answer of JSON lines, one by one as they come."""
+        rest = b""
+        for chunk in self.download(path, query):
+            *whole, rest = (rest + chunk).split(b"\n")
+            for line in whole:
+                yield decode(kind, json.loads(line))
 
     def open_socket(self, path: str) -> io.Socket:
         """A WebSocket to a route that streams."""
