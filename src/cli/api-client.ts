@@ -2,7 +2,7 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage, type 
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { AppError, ERROR_CODES, type ErrorCode } from '#kernel/errors.ts';
-import { formatTraceparent, newContext, parseTraceparent } from '#src/telemetry/traceparent.ts';
+import { formatTraceparent, newContext, type SpanContext } from '#src/telemetry/traceparent.ts';
 import type { Connection } from './connection.ts';
 
 export type Query = Record<string, string | number | boolean | string[] | undefined>;
@@ -31,14 +31,9 @@ export type Api = {
 /** Joins a path out of segments, each encoded. */
 export const at = (...segments: string[]): string => `/api/v1/${segments.map(encodeURIComponent).join('/')}`;
 
-/** One call of the command line is one trace, or a part of the one that `TRACEPARENT` names. */
-const traceOf = (env: NodeJS.ProcessEnv): Record<string, string> => ({
-  traceparent: formatTraceparent(newContext(parseTraceparent(env.TRACEPARENT))),
-});
-
-/** The REST client; the connection is looked up at the first request. */
-export function createApi(find: () => Connection, env: NodeJS.ProcessEnv = {}): Api {
-  const trace = traceOf(env);
+/** The REST client; the connection is looked up at the first request. Every request is a part of the trace at `context`. */
+export function createApi(find: () => Connection, context: SpanContext = newContext(undefined)): Api {
+  const trace = { traceparent: formatTraceparent(context) };
   let found: Connection | undefined;
   const connection = (): Connection => {
     found ??= find();

@@ -1,4 +1,5 @@
-import { AppError } from '#kernel/errors.ts';
+import { AppError, toAppError } from '#kernel/errors.ts';
+import { newContext, parseTraceparent, type SpanContext } from '#src/telemetry/traceparent.ts';
 import { createApi } from './api-client.ts';
 import { closest } from './closest.ts';
 import type { Command, Context, Words } from './command.ts';
@@ -13,32 +14,54 @@ import { confirm, readSecret } from './prompt.ts';
 export async function runCli(words: readonly string[], host: NodeJS.Process): Promise<number> {
   // A reader that goes away (`| head`) ends the program quietly.
   host.stdout.on('error', (error: NodeJS.ErrnoException) => host.exit(error.code === 'EPIPE' ? 0 : 1));
-  const out = createOutput(modeOf(words, host.env), host);
+  const { env } = host;
+  const out = createOutput(modeOf(words, env), host);
   const interrupt = (): void => host.exit(130);
   host.on('SIGINT', interrupt);
+  // One call is one trace, or a part of the one that `TRACEPARENT` names.
+  const parent = parseTraceparent(env.TRACEPARENT);
+  const context = newContext(parent);
+  const call: Ended = { name: 'fumehood', exitCode: 0, error: undefined };
   try {
-    const found = await findCommand(flagsLast(words));
-    if ('helpFor' in found) {
-      const { helpFor, nounHelp } = await import('./help.ts');
-      out.data(found.helpFor === undefined ? helpFor() : await nounHelp(found.helpFor));
-      return 0;
-    }
-    const { command, called, rest } = found;
-    const parsed = parseWords(command, called, rest);
-    if (parsed.help) {
-      const { commandHelp } = await import('./help.ts');
-      out.data(commandHelp(command, called));
-      return 0;
-    }
-    return (await command.run(contextOf(parsed, out, host, interrupt))) ?? 0;
+    call.exitCode = await runWords(words, call, { out, host, interrupt, context });
   } catch (thrown) {
-    return out.error(thrown);
+    call.error = toAppError(thrown).code;
+    call.exitCode = out.error(thrown);
   } finally {
     host.off('SIGINT', interrupt);
   }
+  if (env.FUMEHOOD_OTLP_ENDPOINT || env.OTEL_EXPORTER_OTLP_ENDPOINT) {
+    const { exportCall } = await import('./export-call.ts');
+    const startMs = performance.timeOrigin;
+    await exportCall(env, { ...call, context, parent, startMs, endMs: startMs + performance.now() });
+  }
+  return call.exitCode;
 }
 
-function contextOf(parsed: Words, out: Context['out'], host: NodeJS.Process, interrupt: () => void): Context {
+type Ended = { name: string; exitCode: number; error: string | undefined };
+type Calling = { out: Context['out']; host: NodeJS.Process; interrupt: () => void; context: SpanContext };
+
+/** Finds the command, names the call after it, and runs it. */
+async function runWords(words: readonly string[], call: Ended, calling: Calling): Promise<number> {
+  const { out } = calling;
+  const found = await findCommand(flagsLast(words));
+  if ('helpFor' in found) {
+    const { helpFor, nounHelp } = await import('./help.ts');
+    out.data(found.helpFor === undefined ? helpFor() : await nounHelp(found.helpFor));
+    return 0;
+  }
+  const { command, called, rest } = found;
+  call.name = called;
+  const parsed = parseWords(command, called, rest);
+  if (parsed.help) {
+    const { commandHelp } = await import('./help.ts');
+    out.data(commandHelp(command, called));
+    return 0;
+  }
+  return (await command.run(contextOf(parsed, calling))) ?? 0;
+}
+
+function contextOf(parsed: Words, { out, host, interrupt, context }: Calling): Context {
   const { env, stdin, stderr } = host;
   const home = findHome(parsed.text('home'), env);
   const asking = { stdin, stderr, yes: parsed.on('yes'), noInput: parsed.on('no-input') };
@@ -49,7 +72,7 @@ function contextOf(parsed: Words, out: Context['out'], host: NodeJS.Process, int
     home,
     stdin,
     interrupt,
-    api: createApi(() => findConnection(home, env), env),
+    api: createApi(() => findConnection(home, env), context),
     confirm: (question) => confirm(question, asking),
     secret: (prompt) => readSecret(prompt, asking),
   };

@@ -6,7 +6,7 @@ import type { FinishedSpan } from './tracer.ts';
 export type Resource = Record<string, string>;
 export type TracedRecord = LogRecord & { span: SpanContext | undefined };
 
-const KINDS = { internal: 1, server: 2 } as const;
+const KINDS = { internal: 1, server: 2, client: 3 } as const;
 const STATUS_ERROR = 2;
 const SEVERITIES: Record<LogLevel, number> = { debug: 5, info: 9, warn: 13, error: 17 };
 const SCOPE = { name: 'fumehood' };

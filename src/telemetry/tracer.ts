@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { newContext, type SpanContext } from './traceparent.ts';
 
 export type Attributes = Record<string, string | number | boolean>;
-export type SpanKind = 'internal' | 'server';
+export type SpanKind = 'internal' | 'server' | 'client';
 
 export type FinishedSpan = {
   name: string;

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -52,7 +53,11 @@ test('one trace leads from the command line through request, policy, commit and 
     env: { TRACEPARENT: contextOf(TRACE) },
   });
   sandbox = made.id;
+  const call = await named(TRACE, 'fumehood sandbox create');
+  assert.equal(call.parentSpanId, '00f067aa0ba902b7');
+  assert.equal(call.attributes['process.exit.code'], '0');
   const request = await named(TRACE, 'POST api');
+  assert.equal(request.parentSpanId, call.spanId);
   assert.equal(request.attributes['http.route'], '/api/v1/sandboxes');
   const crossing = await named(TRACE, 'crossing sandbox.create');
   assert.equal(crossing.parentSpanId, request.spanId);
@@ -70,6 +75,41 @@ test('one trace leads from the command line through request, policy, commit and 
   assert.equal(door.parentSpanId, request.spanId, 'what crosses goes on in the trace in which the sandbox was made');
   assert.equal((await named(TRACE, 'crossing experiment.search')).parentSpanId, door.spanId);
   assert.equal((await named('d'.repeat(32), 'exec command')).attributes['process.exit.code'], '0');
+});
+
+test('a call that nobody traces yet is the root of a trace; one that fails says with which error, and never with which words', async () => {
+  const before = collector.spans.length;
+  const failed = await plane.run(['sandbox', 'get', 'planted-name'], { token: engineer });
+  assert.equal(failed.code, 3);
+  const call = await until('the span of the call', () =>
+    collector.spans.slice(before).find((span) => span.name === 'fumehood sandbox get'),
+  );
+  assert.equal(call.parentSpanId, undefined);
+  assert.deepEqual(call.attributes, { 'process.exit.code': '3' });
+  assert.equal((await named(call.traceId, 'GET api')).parentSpanId, call.spanId);
+  assert.ok(collector.text().includes('"message":"not_found"'));
+});
+
+test('a collector that is away, refuses or hangs changes nothing about a call', async () => {
+  const held: Socket[] = [];
+  const hanging = createServer((socket) => held.push(socket)).listen(0, '127.0.0.1');
+  await new Promise((resolve) => hanging.once('listening', resolve));
+  const address = hanging.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const endpoints = [
+    'http://127.0.0.1:9',
+    `${plane.url}/refused`,
+    `http://127.0.0.1:${port}`,
+    'no address',
+    'file:///x',
+  ];
+  for (const endpoint of endpoints) {
+    const done = await plane.run(['sandbox', 'list', '--json'], { env: { FUMEHOOD_OTLP_ENDPOINT: endpoint } });
+    assert.deepEqual([done.code, done.stderr], [0, ''], endpoint);
+  }
+  assert.ok(held.length > 0);
+  for (const socket of held) socket.destroy();
+  hanging.close();
 });
 
 test('a client inside that has a trace of its own keeps it, linked to the one of the sandbox', async () => {
