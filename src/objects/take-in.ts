@@ -49,9 +49,12 @@ export function settleFailed(
   else vault.discard([blobId]);
 }
 
-function describe(thrown: unknown): AppError {
-  if (thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' && CUT.has(thrown.code)) {
-    return objectError('invalid', 'length', 'The connection ended before the content did.', 'Send it again.');
-  }
-  return diskFault(thrown, 'for objects') ?? toAppError(thrown);
+const describe = (thrown: unknown): AppError =>
+  connectionCut(thrown) ?? diskFault(thrown, 'for objects') ?? toAppError(thrown);
+
+/** The error of a body whose connection ended before it did; undefined for any other. */
+export function connectionCut(thrown: unknown): AppError | undefined {
+  if (!(thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string')) return undefined;
+  if (!CUT.has(thrown.code)) return undefined;
+  return objectError('invalid', 'length', 'The connection ended before the content did.', 'Send it again.');
 }

@@ -2,6 +2,7 @@ import { AppError } from '#kernel/errors.ts';
 import type { Command, Context } from '../command.ts';
 import { lockHome, lockOwner } from '../control-lock.ts';
 import { readControl } from '../home.ts';
+import { leaveNoCore } from '../leave-no-core.ts';
 import { VERSION } from '../version.ts';
 
 /** `fumehood up`. */
@@ -25,6 +26,7 @@ export const up: readonly Command[] = [
 ];
 
 async function runForeground(context: Context): Promise<number> {
+  leaveNoCore();
   const { loadConfig } = await import('#src/config/load-config.ts');
   const listen = context.text('listen');
   const flags = listen === undefined ? {} : { listen };

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { freeNow } from '#src/objects/free-now.ts';
 import type { OpenRequest } from '#src/objects/open-object.ts';
 import { isoTime, quoted, setChecksums, setObjectHeaders } from './object-answer.ts';
-import { readAttributes, readPayload, readText, refuseUnkept } from './payload.ts';
+import { readAttributes, readContent, readText, refuseUnkept } from './payload.ts';
 import { readXml } from './read-xml.ts';
 import { wireError } from './s3-error.ts';
 import { readConditions, readOverrides, readRange, type S3Request, wholeNumber } from './s3-request.ts';
@@ -73,7 +73,7 @@ export async function headObject(call: Call): Promise<void> {
 export async function putObject(call: Call): Promise<void> {
   const { request, caller } = call;
   refuseUnkept(request.headers);
-  const payload = readPayload(call.message, request, call.signing);
+  const payload = readContent(call);
   if (payload.contentLength === undefined && !request.headers.has('transfer-encoding')) {
     throw wireError('MissingContentLength', 'A write needs the header Content-Length.');
   }

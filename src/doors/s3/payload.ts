@@ -7,7 +7,9 @@ import {
   type Checksums,
   createChecksum,
 } from '#src/objects/checksum.ts';
+import { FRAME_BYTES } from '#src/objects/frame.ts';
 import { matchChecksums } from '#src/objects/object.ts';
+import { connectionCut } from '#src/objects/take-in.ts';
 import { type ChunkSigning, decodeAwsChunked } from './aws-chunked.ts';
 import { wireError } from './s3-error.ts';
 import type { S3Request } from './s3-request.ts';
@@ -26,8 +28,8 @@ const SHA256 = /^[0-9a-f]{64}$/;
 const named = (name: string | undefined): ChecksumAlgorithm | undefined =>
   CHECKSUM_ALGORITHMS.find((algorithm) => algorithm !== 'md5' && algorithm === name?.trim().toLowerCase());
 
-/** The payload of a write; nothing is read before somebody reads its body. */
-export function readPayload(message: IncomingMessage, request: S3Request, signing: ChunkSigning | undefined): Payload {
+/** The payload of a request; nothing is read before somebody reads its body. */
+function readPayload(message: IncomingMessage, request: S3Request, signing: ChunkSigning | undefined): Payload {
   const { headers } = request;
   const sha256 = headers.get('x-amz-content-sha256') ?? 'UNSIGNED-PAYLOAD';
   const expected = expectedChecksums(headers, sha256);
@@ -58,6 +60,13 @@ export function readPayload(message: IncomingMessage, request: S3Request, signin
   return { body: decodeAwsChunked(message, { signing, onTrailers }), contentLength, checksums };
 }
 
+/** The payload that becomes content. While it is taken in, a frame of it is in memory: that is accounted for here. */
+export function readContent({ message, request, signing, hold }: Call): Payload {
+  const payload = readPayload(message, request, signing);
+  hold(Math.min(FRAME_BYTES, payload.contentLength ?? FRAME_BYTES));
+  return payload;
+}
+
 /** The text of a request's XML, at most 4 MiB, with its checksums proven. */
 export async function readText({ message, request, signing, hold }: Call): Promise<string> {
   const { body, checksums } = readPayload(message, request, signing);
@@ -66,7 +75,7 @@ export async function readText({ message, request, signing, hold }: Call): Promi
   );
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of body) {
+  for await (const chunk of uncut(body)) {
     size += chunk.length;
     if (size > LARGEST_XML_BYTES) throw wireError('EntityTooLarge', 'The XML of a request has at most 4 MiB.');
     hold(chunk.length);
@@ -76,6 +85,15 @@ export async function readText({ message, request, signing, hold }: Call): Promi
   const actual = Object.fromEntries([...sums].map(([name, sum]) => [name, sum.digest().toString('base64')]));
   matchChecksums(actual, checksums.expected());
   return Buffer.concat(chunks).toString('utf8');
+}
+
+/** The same bytes; a connection that ends in the middle of them is the client's doing. */
+async function* uncut(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw connectionCut(error) ?? error;
+  }
 }
 
 /** What a writer's headers say of the object beside its content. */

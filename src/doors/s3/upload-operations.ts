@@ -2,7 +2,7 @@ import { CHECKSUM_ALGORITHMS, type ChecksumAlgorithm, type Checksums } from '#sr
 import { encoderOf } from './bucket-operations.ts';
 import { isoTime, quoted, setChecksums } from './object-answer.ts';
 import { readCopySource } from './object-operations.ts';
-import { readAttributes, readPayload, readText, refuseUnkept } from './payload.ts';
+import { readAttributes, readContent, readText, refuseUnkept } from './payload.ts';
 import { readXml, type XmlElement } from './read-xml.ts';
 import { wireError } from './s3-error.ts';
 import { readConditions, readRange, wholeNumber } from './s3-request.ts';
@@ -58,7 +58,7 @@ export async function beginUpload(call: Call): Promise<void> {
 export async function uploadPart(call: Call): Promise<void> {
   const { request } = call;
   refuseUnkept(request.headers);
-  const { body, contentLength, checksums } = readPayload(call.message, request, call.signing);
+  const { body, contentLength, checksums } = readContent(call);
   const partNumber = wholeNumber(request, 'partNumber', 0, 10_001);
   const source = { body, checksums, ...(contentLength === undefined ? {} : { contentLength }) };
   const part = await call.objects.uploadPart({ ...placeOf(call), partNumber, source });
