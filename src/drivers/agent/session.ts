@@ -54,7 +54,8 @@ function connectPort(dial: Dial, port: number, silenceMs: number): Promise<Duple
     let ready = false;
     const stream = new Duplex({
       read: () => wire.resume(),
-      write: (chunk: Buffer, _encoding, done) => wire.input(chunk, () => done()),
+      // On the wire an empty part is the end; what is written here with nothing in it is not.
+      write: (chunk: Buffer, _encoding, done) => (chunk.length === 0 ? done() : wire.input(chunk, () => done())),
       final: (done) => wire.input(Buffer.alloc(0), () => done()),
       destroy: (error, done) => {
         wire.close();

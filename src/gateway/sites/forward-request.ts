@@ -12,7 +12,10 @@ import type { Site } from './site-address.ts';
 
 type Exchange = { request: IncomingMessage; response: ServerResponse; site: Site; agent: Agent };
 
-/** Passes one request into a sandbox and its answer back, at the pace of the slower side. Rejects when no answer came. */
+/**
+ * Passes one request into a sandbox and its answer back, at the pace of the slower side. Rejects when no answer came. What may not be
+ * asked twice goes over a connection of its own: a kept one may end just as it is used again.
+ */
 export async function forwardRequest(exchange: Exchange): Promise<void> {
   const { request } = exchange;
   const bodiless =
@@ -21,7 +24,6 @@ export async function forwardRequest(exchange: Exchange): Promise<void> {
   try {
     await forwardOnce(exchange, repeatable);
   } catch (thrown) {
-    // A kept connection may have ended just as it was used again.
     if (!repeatable || !(thrown instanceof Reused)) throw noAnswer(thrown);
     await forwardOnce(exchange, false).catch((again) => {
       throw noAnswer(again);
@@ -34,7 +36,7 @@ class Reused extends Error {}
 function forwardOnce({ request, response, site, agent }: Exchange, mayRepeat: boolean): Promise<void> {
   return new Promise((resolve, reject) => {
     const inner: ClientRequest = httpRequest({
-      agent,
+      ...(mayRepeat ? { agent } : { createConnection: (options, done) => agent.createConnection(options, done) }),
       method: request.method ?? 'GET',
       path: request.url ?? '/',
       headers: headersForApp(request, site),
@@ -56,6 +58,7 @@ function forwardOnce({ request, response, site, agent }: Exchange, mayRepeat: bo
       response.writeHead(answer.statusCode ?? 502, headersFromApp(answer, site));
       pipeline(answer, response, () => {
         response.off('close', gone);
+        if (!mayRepeat) inner.destroy();
         resolve();
       });
     });

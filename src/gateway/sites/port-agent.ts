@@ -1,6 +1,8 @@
 import { Agent, type ClientRequest } from 'node:http';
 import type { Duplex } from 'node:stream';
 
+type Connected = (error: Error | null, stream: Duplex) => void;
+
 /** Connections to one port of one sandbox, made by its agent and kept for the next request. */
 export class PortAgent extends Agent {
   readonly #connect: () => Promise<Duplex>;
@@ -10,12 +12,13 @@ export class PortAgent extends Agent {
     this.#connect = connect;
   }
 
-  override createConnection(
-    _options: unknown,
-    callback?: (error: Error | null, stream: Duplex) => void,
-  ): Duplex | null | undefined {
+  override createConnection(_options: unknown, callback?: Connected): Duplex | null | undefined {
     this.#connect().then(
-      (stream) => callback?.(null, stream),
+      (stream) => {
+        // What the app has ended is of no more use, and is not kept.
+        stream.allowHalfOpen = false;
+        callback?.(null, stream);
+      },
       (error) => callback?.(error, undefined as unknown as Duplex),
     );
     return undefined;
@@ -26,7 +29,7 @@ export class PortAgent extends Agent {
     return !stream.destroyed;
   }
 
-  override reuseSocket(_stream: Duplex, request: ClientRequest): void {
-    request.reusedSocket = true;
+  override reuseSocket(stream: Duplex, request: ClientRequest): void {
+    super.reuseSocket(Object.assign(stream, { ref: () => stream }), request);
   }
 }
