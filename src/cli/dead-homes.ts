@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { AppError } from '#kernel/errors.ts';
 import type { DriverModule } from '#src/drivers/driver.ts';
+import { removeCgroup } from '#src/drivers/oci/cgroups.ts';
 import { HOMES, pathsOf } from '#src/drivers/oci/paths.ts';
 
 export type DeadHome = { id: string; stateDir: string };
@@ -40,6 +41,8 @@ export async function bury({ id, stateDir }: DeadHome, module: DriverModule, pyt
     await driver.close();
     rmSync(home, { recursive: true, force: true });
   }
-  rmSync(pathsOf(stateDir).runDir, { recursive: true, force: true });
+  const { runDir, cgroupParent } = pathsOf(stateDir);
+  rmSync(runDir, { recursive: true, force: true });
+  removeCgroup(cgroupParent);
   rmSync(join(HOMES, id), { force: true });
 }

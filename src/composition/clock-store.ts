@@ -38,6 +38,7 @@ export async function endForGood(
 /** Moves the times of sandboxes that are there: what is left of their lives stays as it is. */
 export async function moveSandboxTimes(tx: Tx, byMs: number): Promise<number> {
   return tx.run(
-    sql`update sandboxes set expires_ms = expires_ms + ${byMs}, last_active_ms = last_active_ms + ${byMs} where state <> 'deleted'`,
+    sql`update sandboxes set begun_ms = begun_ms + ${byMs}, expires_ms = expires_ms + ${byMs}, last_active_ms = last_active_ms + ${byMs}
+      where state <> 'deleted'`,
   );
 }

@@ -70,12 +70,26 @@ export async function openCore(options: {
   const clock = watchClock();
   const ids = randomIds;
   const telemetry = await openTelemetry(settings, options.env, options.version);
-  const { log, metrics } = telemetry;
   for (const folder of ['', 'keys', 'audit']) mkdirSync(join(home, folder), { recursive: true, mode: 0o700 });
   const databaseUrl = settings['database.url'] ?? `sqlite:${join(home, 'state.db')}`;
   const database = await openDatabase(databaseUrl, {
     timeoutMs: settings['database.timeout'],
   });
+  try {
+    return await buildCore({ home, settings, clock, ids, telemetry, database, databaseUrl });
+  } catch (error) {
+    // A start that is refused holds no connection any longer.
+    await database.close();
+    await telemetry.close();
+    throw error;
+  }
+}
+
+type Opened = Pick<Core, 'home' | 'settings' | 'clock' | 'ids' | 'telemetry' | 'database' | 'databaseUrl'>;
+
+async function buildCore(opened: Opened): Promise<Core> {
+  const { home, settings, clock, ids, telemetry, database } = opened;
+  const { log, metrics } = telemetry;
   const size = await database.read(selectSize);
   clock.notBefore((await database.read(selectNewestTime)) ?? 0);
   const signer = createSigner(logOrigin(home), loadLogKey(logKeyPath(home), { logIsEmpty: size === 0 }));
@@ -106,14 +120,8 @@ export async function openCore(options: {
   const plain = createGateway({ database, committer, decider, lineage, clock, attested: ATTESTED });
   const { gateway, crossings } = watchCrossings(tracing?.gateway(plain) ?? plain);
   return {
-    home,
-    settings,
-    clock,
-    ids,
+    ...opened,
     log,
-    telemetry,
-    database,
-    databaseUrl,
     keys,
     auditLog,
     signer,

@@ -25,7 +25,8 @@ export async function followClock(
     },
   });
   for (const one of live.all()) {
-    one.sandbox = { ...one.sandbox, expiresMs: one.sandbox.expiresMs + byMs };
+    const { begunMs, expiresMs } = one.sandbox;
+    one.sandbox = { ...one.sandbox, begunMs: begunMs + byMs, expiresMs: expiresMs + byMs };
     one.lastActiveMs += byMs;
     one.cpu = undefined;
   }

@@ -87,6 +87,7 @@ function newSandbox(options: {
     state: 'starting',
     handle: null,
     createdMs: nowMs,
+    begunMs: nowMs,
     startedMs: null,
     endedMs: null,
     expiresMs: nowMs + options.spec.ttlMs,

@@ -126,7 +126,7 @@ async function noteKernels(deps: SandboxDeps, live: LiveSandbox, nowMs: number):
 export async function keepSandbox(deps: SandboxDeps, use: Use, extend: { ttlMs?: number }): Promise<Sandbox> {
   const { sandbox, answer } = await crossAbout(deps, use, 'sandbox.keepalive', async (tx, crossing, found) => {
     const expiresMs = extend.ttlMs === undefined ? found.expiresMs : crossing.nowMs + extend.ttlMs;
-    const latestMs = found.createdMs + deps.defaults.maxTtlMs;
+    const latestMs = found.begunMs + deps.defaults.maxTtlMs;
     if (expiresMs > latestMs) {
       throw new AppError('invalid', `A sandbox lives at most until ${new Date(latestMs).toISOString()} here.`, {
         details: { field: 'ttl' },

@@ -134,4 +134,4 @@ async function startNotebook(deps: SandboxDeps, use: Use, asked: Asked): Promise
 
 /** A visit's longest end: that of the longest life that the sandbox may get. */
 export const latestEndOf = (deps: Pick<SandboxDeps, 'defaults'>, sandbox: Sandbox): number =>
-  sandbox.createdMs + deps.defaults.maxTtlMs;
+  sandbox.begunMs + deps.defaults.maxTtlMs;

@@ -12,6 +12,7 @@ type SandboxRow = Row & {
   spec: string;
   handle: string | null;
   created_ms: number;
+  begun_ms: number;
   started_ms: number | null;
   ended_ms: number | null;
   expires_ms: number;
@@ -29,6 +30,7 @@ const fromRow = (row: SandboxRow): Sandbox => ({
   spec: SandboxSpec.parse(JSON.parse(row.spec)),
   handle: row.handle === null ? null : (JSON.parse(row.handle) as Handle),
   createdMs: row.created_ms,
+  begunMs: row.begun_ms,
   startedMs: row.started_ms,
   endedMs: row.ended_ms,
   expiresMs: row.expires_ms,
@@ -38,9 +40,9 @@ const fromRow = (row: SandboxRow): Sandbox => ({
 
 /** Adds a sandbox as admitted. */
 export async function insertSandbox(tx: Tx, sandbox: Sandbox): Promise<void> {
-  await tx.run(sql`insert into sandboxes (id, name, owner, team, roles, state, spec, handle, created_ms, started_ms, ended_ms, expires_ms, idle_ms, last_active_ms, reason)
+  await tx.run(sql`insert into sandboxes (id, name, owner, team, roles, state, spec, handle, created_ms, begun_ms, started_ms, ended_ms, expires_ms, idle_ms, last_active_ms, reason)
     values (${sandbox.id}, ${sandbox.name}, ${sandbox.owner}, ${sandbox.team}, ${JSON.stringify(sandbox.roles)}, ${sandbox.state},
-      ${JSON.stringify(sandbox.spec)}, ${null}, ${sandbox.createdMs}, ${null}, ${null}, ${sandbox.expiresMs},
+      ${JSON.stringify(sandbox.spec)}, ${null}, ${sandbox.createdMs}, ${sandbox.begunMs}, ${null}, ${null}, ${sandbox.expiresMs},
       ${sandbox.spec.idleMs ?? 0}, ${sandbox.lastActiveMs}, ${sandbox.reason})`);
 }
 

@@ -64,6 +64,8 @@ export type Sandbox = {
   spec: SandboxSpec;
   handle: Handle | null;
   createdMs: number;
+  /** When its life began, by the clock as it is now: the same as `createdMs` until the clock is set. */
+  begunMs: number;
   startedMs: number | null;
   endedMs: number | null;
   expiresMs: number;

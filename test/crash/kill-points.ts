@@ -1,12 +1,13 @@
 /** The guarantees after `kill -9` of the control plane at random points under mixed load, over either store. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Database, type Sql, sql } from '#kernel/sql.ts';
 import { openCheckpoint } from '#src/audit/checkpoint.ts';
 import { appendLeaf, emptyFrontier, leafHash, rootOf } from '#src/audit/merkle.ts';
+import { pathsOf } from '#src/drivers/oci/paths.ts';
 import { leftOnHost } from '#src/escape/left-on-host.ts';
 import { type Acknowledged, ARTIFACTS, ask, MLFLOW, placeOf, startLoad, urlOf } from './load.ts';
 import { randomFrom } from './numbers.ts';
@@ -218,5 +219,7 @@ async function assertNothingLeft(world: CrashWorld): Promise<void> {
   assert.deepEqual([...new Set(Object.values(used))], [0], 'the quota of what is gone is given back');
   const down = await control.run(['down', '--yes']);
   assert.equal(down.code, 0, down.stdout + down.stderr);
-  assert.deepEqual(leftOnHost({ stateDir: join(control.home, 'driver'), folder: control.home }), []);
+  const stateDir = join(control.home, 'driver');
+  assert.deepEqual(leftOnHost({ stateDir, folder: control.home }), []);
+  assert.deepEqual(globSync(`/sys/fs/cgroup/{,*/}${pathsOf(stateDir).cgroupParent}`), []);
 }

@@ -30,6 +30,7 @@ describe('a control plane whose clock is set', { skip: process.getuid?.() !== 0 
       await makeHome({
         NODE_OPTIONS: `--disable-warning=ExperimentalWarning --import=${shim}`,
         SHIFTED_CLOCK_FILE: file,
+        FUMEHOOD_SANDBOX_MAX_TTL: '24h',
       }),
     );
     engineer = await control.user('erin', 'engineer');
@@ -77,11 +78,21 @@ describe('a control plane whose clock is set', { skip: process.getuid?.() !== 0 
     assert.equal(done.stdout, 'works\n', done.stderr);
   };
 
+  /** Asks for a life that ends so long after now; gives the status. */
+  const keep = async (ttl: string): Promise<number> => (await ask('POST', '/sandboxes/long/keepalive', { ttl })).status;
+  /** The longest life is a day from its begin, whatever the clock says. */
+  const livesADayAtMost = async (): Promise<void> => {
+    assert.equal(await keep('25h'), 400);
+    assert.equal(await keep('23h'), 200);
+    assert.equal(await keep('2h'), 200);
+  };
+
   it('forward: rights end by their date, sandboxes keep what is left of their lives', async () => {
     assert.deepEqual([await shortWorks(), await isApproved()], [true, true]);
     await set(3 * HOUR_MS);
     assert.deepEqual([await shortWorks(), await isApproved()], [false, false]);
     await longHasTwoHours();
+    await livesADayAtMost();
   });
 
   it('back again: what had ended does not come back', async () => {
@@ -98,6 +109,7 @@ describe('a control plane whose clock is set', { skip: process.getuid?.() !== 0 
     const state = async (): Promise<unknown> => (await ask('GET', `/sandboxes/${id}`)).body.state;
     await until('it is ended', async () => (await state()) === 'deleted');
     await longHasTwoHours();
+    await livesADayAtMost();
   });
 
   it('back while nothing ran: the start goes by the newest entry, and all holds', async () => {

@@ -4,7 +4,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type PrivatePostgres, startPostgres } from '#src/cli/private-postgres.ts';
+import { openCore } from '#src/composition/core.ts';
+import { loadConfig } from '#src/config/load-config.ts';
+import { openDatabase } from '#src/database/open-database.ts';
 import { makeHome, startIn, type TestControlPlane } from '../control-plane.ts';
 import { backendsOf } from './backends.ts';
 import { until } from './until.ts';
@@ -62,6 +66,21 @@ describe('a control plane on a PostgreSQL that fails', () => {
       assert.match(answer.text, /state store|not known whether/);
     }
   };
+
+  it('holds no connection any longer when a start on the store is refused', async () => {
+    const home = join(folder, 'foreign');
+    const env = { FUMEHOOD_DATABASE_URL: postgres.url };
+    const { settings } = loadConfig({ home, env, cwd: folder });
+    const connections = (): number => process.getActiveResourcesInfo().filter((one) => one === 'TCPSocketWrap').length;
+    const before = connections();
+    const store = await openDatabase(postgres.url);
+    assert.ok(connections() > before, 'a connection is seen');
+    await store.close();
+    await assert.rejects(openCore({ home, settings, env, version: 'test' }), { name: 'AppError' });
+    // Much sooner than an idle connection would end by itself.
+    for (let look = 0; connections() > before && look < 500; look += 1) await sleep(10);
+    assert.equal(connections(), before);
+  });
 
   it('answers 503 in time while it hangs, and goes on when it wakes', async () => {
     assert.equal((await put()).status, 200);

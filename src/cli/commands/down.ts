@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '#kernel/errors.ts';
+import { removeCgroup } from '#src/drivers/oci/cgroups.ts';
+import { pathsOf } from '#src/drivers/oci/paths.ts';
 import { at } from '../api-client.ts';
 import type { Command, Context } from '../command.ts';
 import { LEFT_FILE } from '../control-lock.ts';
@@ -38,6 +40,8 @@ export const down: readonly Command[] = [
         await context.confirm(`Delete ${sandboxes.length} sandbox(es) (${names.join(', ')}) and stop?`);
       const remains = await deleteAll(context, sandboxes);
       await stop(control.pid);
+      // The folder of control groups that the home keeps between sandboxes: the next start makes it anew.
+      if (remains.length === 0) removeCgroup(pathsOf(join(context.home, 'driver')).cgroupParent);
       const result = { running: false, stopped: control.pid, deleted: sandboxes.map((one) => one.id), remains };
       context.out.text(describe(sandboxes, remains), result);
       return remains.length === 0 ? 0 : 1;
