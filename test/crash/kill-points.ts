@@ -9,6 +9,7 @@ import { openCheckpoint } from '#src/audit/checkpoint.ts';
 import { appendLeaf, emptyFrontier, leafHash, rootOf } from '#src/audit/merkle.ts';
 import { pathsOf } from '#src/drivers/oci/paths.ts';
 import { leftOnHost } from '#src/escape/left-on-host.ts';
+import { until } from '../faults/until.ts';
 import { type Acknowledged, ARTIFACTS, ask, MLFLOW, placeOf, startLoad, urlOf } from './load.ts';
 import { randomFrom } from './numbers.ts';
 import { askS3, BUCKET } from './upload-parts.ts';
@@ -47,6 +48,8 @@ export function describeKills(options: { store: string; postgres?: string; point
       const random = randomFrom(seed);
       for (let point = 1; point <= points; point += 1) {
         const load = startLoad(await placeOf(world.control, world.tokens), world.targets, world.seen);
+        // However slow the machine is, each kind of work was acknowledged before some kill.
+        if (point === 1) await until('some of each kind is acknowledged', async () => didEach(world.seen));
         await sleep(LEAST_LOAD_MS + random() * LOAD_SPREAD_MS);
         published.push(...publishedIn(world.control.home));
         process.kill(world.pid(), 'SIGKILL');
@@ -79,14 +82,16 @@ export function describeKills(options: { store: string; postgres?: string; point
   });
 }
 
+const countOf = (many: unknown[] | Set<string> | Map<string, string>): number =>
+  Array.isArray(many) ? many.length : many.size;
+
+const didEach = (seen: Acknowledged): boolean => Object.values(seen).every((many) => countOf(many) > 0);
+
 /** How much of each kind was acknowledged. */
-function figures(seen: Acknowledged): string {
-  const count = (many: unknown[] | Set<string> | Map<string, string>) =>
-    Array.isArray(many) ? many.length : many.size;
-  return Object.entries(seen)
-    .map(([kind, many]) => `${kind} ${count(many)}`)
+const figures = (seen: Acknowledged): string =>
+  Object.entries(seen)
+    .map(([kind, many]) => `${kind} ${countOf(many)}`)
     .join(', ');
-}
 
 function publishedIn(home: string): Published[] {
   const read = (name: string): string => readFileSync(join(home, 'audit', name), 'utf8');
@@ -119,8 +124,7 @@ async function assertSandboxes(world: CrashWorld, point: number): Promise<void> 
 async function assertAcknowledged(world: CrashWorld, points: number): Promise<void> {
   const { seen, targets, tokens } = world;
   const { run, key } = targets;
-  assert.ok(seen.steps.length > points && seen.artifacts.size > 0 && seen.secrets.size > 0, 'the load did something');
-  assert.ok(seen.created.size > 0 && seen.approved.size > 0 && seen.uploads.size > 0 && seen.execs.length > 0);
+  assert.ok(didEach(seen) && seen.requestIds.length > points, 'the load did something');
   const { doors, url } = await placeOf(world.control, tokens);
   const read = (address: string) => ask(address, tokens.engineer, 'GET');
   const history = await read(`${doors.mlflow}${MLFLOW}/metrics/get-history?run_id=${run.id}&metric_key=m`);
