@@ -150,7 +150,7 @@ async function open(
     sites: sites.sites,
   });
   ending.add(() => api.close());
-  Object.assign(places, await listen(api, doors, config));
+  Object.assign(places, await listen(api, doors, config, { clock, log, ending }));
   const timers = startTimers(core, data, authenticator);
   ending.add(() => timers.forEach(clearInterval));
   return { url: places.url, sandboxes: () => live.all().length };

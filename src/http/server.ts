@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '#kernel/clock.ts';
@@ -64,6 +64,8 @@ export type ListenOptions = {
 export type Api = {
   /** Starts to serve; throws `invalid` for a network address without TLS and `conflict` for a port that is taken. */
   listen(options: ListenOptions): Promise<{ url: string; port: number }>;
+  /** Serves new connections with another certificate. */
+  renewTls(tls: { cert: string | Buffer; key: string | Buffer }): void;
   /** Stops to accept, lets requests in flight end within the grace time (5 s), then cuts what is left. */
   close(options?: { graceMs?: number }): Promise<void>;
   /** The OpenAPI 3.1 document of all routes. */
@@ -96,6 +98,9 @@ export function createApi(deps: ApiDeps): Api {
       const { port } = made.address() as AddressInfo;
       const host = options.host.includes(':') ? `[${options.host.replace(/[[\]]/g, '')}]` : options.host;
       return { url: `${guard.tls ? 'https' : 'http'}://${host}:${port}`, port };
+    },
+    renewTls: (tls) => {
+      if (server instanceof TlsServer) server.setSecureContext(tls);
     },
     close: async ({ graceMs = 5000 } = {}) => {
       const closing = server;
