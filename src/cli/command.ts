@@ -3,7 +3,17 @@ import type { Api } from './api-client.ts';
 import type { Output } from './output.ts';
 
 /** What completion may offer for a value, from the live system. */
-export type Live = 'sandbox' | 'environment' | 'dataset' | 'run' | 'model' | 'user' | 'token' | 'approval' | 'policy';
+export type Live =
+  | 'sandbox'
+  | 'environment'
+  | 'dataset'
+  | 'run'
+  | 'model'
+  | 'user'
+  | 'token'
+  | 's3-key'
+  | 'approval'
+  | 'policy';
 
 export type Flag = {
   /** Without the dashes. */

@@ -12,6 +12,7 @@ const SOURCES: Record<Live, readonly [path: string, members: readonly string[]]>
   model: [at('models'), ['name']],
   user: [at('users'), ['name']],
   token: [at('tokens'), ['id']],
+  's3-key': [at('access-keys'), ['accessKeyId']],
   approval: [at('access-requests'), ['id']],
   policy: [at('policies'), ['name']],
 };

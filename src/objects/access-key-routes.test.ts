@@ -40,7 +40,7 @@ describe('access keys over REST', () => {
       log: () => undefined,
       version: '0.0.0',
       authenticate: async (bearer) => {
-        if (bearer === 'ada') return person(bearer);
+        if (bearer === 'ada' || bearer === 'bob') return person(bearer);
         throw new AppError('unauthenticated', 'The token is not valid.');
       },
     });
@@ -63,12 +63,44 @@ describe('access keys over REST', () => {
     assert.equal((await call('DELETE', `access-keys/${made.body.accessKeyId}`)).status, 404);
   });
 
+  it('lists what works, page by page: your own, or all for whom policy lets see them, never a secret or one of a sandbox', async () => {
+    const own = [await call('POST', 'access-keys', {}), await call('POST', 'access-keys', { readOnly: true })];
+    const other = await call('POST', 'access-keys', {}, 'bob');
+    const late = await call('POST', 'access-keys', { ttlSeconds: 60 });
+    const inside = await accessKeys.issue({
+      identity: person('ada'),
+      sandboxId: 'sb-1',
+      readOnly: false,
+      ttlMs: 3_600_000,
+    });
+    await world.database.transaction((tx) => inside.save(tx));
+    world.clock.advance(120_000);
+    const first = await call('GET', 'access-keys?limit=1');
+    const second = await call('GET', `access-keys?limit=1&cursor=${first.body.next}`);
+    assert.equal(second.body.next, null);
+    const listed = [...first.body.items, ...second.body.items];
+    assert.deepEqual(
+      listed.map((one) => [one.accessKeyId, one.user, one.readOnly]),
+      own
+        .map(({ body }) => [body.accessKeyId, 'ada', body.readOnly])
+        .sort(([one = ''], [next = '']) => (one < next ? -1 : 1)),
+    );
+    assert.equal(JSON.stringify(listed).includes(own[0]?.body.secretAccessKey), false);
+    const all = await call('GET', 'access-keys?all=true');
+    const ids = all.body.items.map((one: { accessKeyId: string }) => one.accessKeyId);
+    assert.ok(ids.includes(other.body.accessKeyId));
+    assert.ok(!ids.includes(late.body.accessKeyId) && !ids.includes(inside.accessKeyId));
+  });
+
   it('says 400, 401 and 403, and then makes none', async () => {
     assert.equal((await call('POST', 'access-keys', { ttlSeconds: 1 })).status, 400);
     assert.equal((await call('DELETE', 'access-keys/nothing')).status, 400);
     assert.equal((await call('POST', 'access-keys', {}, 'nobody')).status, 401);
+    assert.equal((await call('GET', 'access-keys', undefined, 'nobody')).status, 401);
+    assert.equal((await call('GET', 'access-keys?limit=0')).status, 400);
     world.policy.allows = () => false;
     assert.equal((await call('POST', 'access-keys', {})).status, 403);
+    assert.equal((await call('GET', 'access-keys')).status, 403);
     world.policy.allows = () => true;
   });
 });

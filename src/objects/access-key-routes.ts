@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { AppError } from '#kernel/errors.ts';
+import { decodeCursor, encodeCursor, pageOf, pageQuery } from '#src/http/page.ts';
 import { type Route, route } from '#src/http/route.ts';
 import type { PolicyObject } from '#src/policies/decision.ts';
-import { selectKeyUser } from './access-key-store.ts';
+import type { AccessKey } from './access-key.ts';
+import { selectAccessKeys, selectKeyUser } from './access-key-store.ts';
 import type { AccessKeys } from './access-keys.ts';
 
 const LONGEST_SECONDS = 12 * 60 * 60;
@@ -26,6 +28,25 @@ const KeyView = z.object({
   expiresAt: z.string(),
 });
 
+const ListQuery = z.object({
+  ...pageQuery,
+  all: z.stringbool().default(false).describe("everybody's, not only your own"),
+});
+const KeyItem = z.object({
+  accessKeyId: z.string(),
+  user: z.string(),
+  readOnly: z.boolean(),
+  createdAt: z.string(),
+  expiresAt: z.string(),
+});
+const viewKey = (key: AccessKey): z.infer<typeof KeyItem> => ({
+  accessKeyId: key.accessKeyId,
+  user: key.identity.user,
+  readOnly: key.readOnly,
+  createdAt: new Date(key.createdMs).toISOString(),
+  expiresAt: new Date(key.expiresMs).toISOString(),
+});
+
 const KeyRef = z.object({ id: z.string().regex(/^FUME[A-Z2-7]{16}$/, 'is not the id of an access key') });
 
 const objectOf = (id: string, owner: string): PolicyObject => ({ type: 'access-key', id, owner, labels: [] });
@@ -33,6 +54,7 @@ const objectOf = (id: string, owner: string): PolicyObject => ({ type: 'access-k
 /** The REST routes about S3 key pairs of people, for use outside of sandboxes. */
 export function accessKeyRoutes(deps: { accessKeys: AccessKeys }): Route[] {
   return [
+    listRoute(),
     route({
       method: 'POST',
       path: '/api/v1/access-keys',
@@ -83,6 +105,32 @@ export function accessKeyRoutes(deps: { accessKeys: AccessKeys }): Route[] {
         }),
     }),
   ];
+}
+
+function listRoute(): Route {
+  return route({
+    method: 'GET',
+    path: '/api/v1/access-keys',
+    action: 'token.list',
+    resource: 'token',
+    summary: 'Your S3 key pairs that work: ids and times, never the secrets; those of sandboxes end with them',
+    query: ListQuery,
+    response: pageOf(KeyItem),
+    handle: async ({ query, identity, cross }) => {
+      const after = query.cursor === undefined ? '' : String(decodeCursor(query.cursor)[0]);
+      const user = query.all ? undefined : identity.user;
+      const found = await cross({
+        object: { kind: 'access-key', id: '*' },
+        ask: async () => [{ action: 'token.list', resource: 'token', object: objectOf('*', user ?? '*') }],
+        act: (tx, { nowMs }) => selectAccessKeys(tx, { user, after, limit: query.limit + 1, nowMs }),
+      });
+      const page = found.slice(0, query.limit);
+      return {
+        items: page.map(viewKey),
+        next: found.length > query.limit ? encodeCursor([page.at(-1)?.accessKeyId ?? '']) : null,
+      };
+    },
+  });
 }
 
 const missing = () =>

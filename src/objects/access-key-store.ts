@@ -23,6 +23,35 @@ export async function insertAccessKey(tx: Tx, key: AccessKey, secret: Envelope):
       ${key.sandboxId ?? null}, ${key.readOnly ? 1 : 0}, ${key.createdMs}, ${key.expiresMs})`);
 }
 
+const keyOf = (row: Omit<AccessKeyRow, 'key_name' | 'key_version' | 'wrapped' | 'sealed'>): AccessKey => ({
+  accessKeyId: row.access_key_id,
+  identity: JSON.parse(row.identity),
+  sandboxId: row.sandbox_id ?? undefined,
+  readOnly: row.read_only === 1,
+  createdMs: row.created_ms,
+  expiresMs: row.expires_ms,
+});
+
+const AT_ONCE = 1000;
+
+/** Key pairs of people that work at `nowMs`, by id from after `after`, without their secrets; of one user, or of all. */
+export async function selectAccessKeys(
+  reader: Reader,
+  wanted: { user: string | undefined; after: string; limit: number; nowMs: number },
+): Promise<AccessKey[]> {
+  const found: AccessKey[] = [];
+  for (let { after } = wanted; found.length < wanted.limit; ) {
+    const rows =
+      await reader.all<AccessKeyRow>(sql`select access_key_id, identity, sandbox_id, read_only, created_ms, expires_ms from access_keys
+        where access_key_id > ${after} and sandbox_id is null and expires_ms > ${wanted.nowMs} order by access_key_id limit ${AT_ONCE}`);
+    const keys = rows.map(keyOf);
+    found.push(...keys.filter(({ identity }) => wanted.user === undefined || identity.user === wanted.user));
+    if (keys.length < AT_ONCE) break;
+    after = keys.at(-1)?.accessKeyId ?? '';
+  }
+  return found.slice(0, wanted.limit);
+}
+
 /** A key pair with its sealed secret. */
 export async function selectAccessKey(
   reader: Reader,
@@ -30,14 +59,7 @@ export async function selectAccessKey(
 ): Promise<{ key: AccessKey; secret: Envelope } | undefined> {
   const row = await reader.get<AccessKeyRow>(sql`select * from access_keys where access_key_id = ${accessKeyId}`);
   if (row === undefined) return undefined;
-  const key: AccessKey = {
-    accessKeyId: row.access_key_id,
-    identity: JSON.parse(row.identity),
-    sandboxId: row.sandbox_id ?? undefined,
-    readOnly: row.read_only === 1,
-    createdMs: row.created_ms,
-    expiresMs: row.expires_ms,
-  };
+  const key = keyOf(row);
   const secret = { keyName: row.key_name, keyVersion: row.key_version, wrapped: row.wrapped, sealed: row.sealed };
   return { key, secret };
 }

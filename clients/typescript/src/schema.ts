@@ -274,6 +274,14 @@ export type Operations = {
     answer: { name: string; version: number; digest: string; tags: string[]; sizeBytes: number; fileCount: number; owner: string; createdAt: string };
     start: undefined;
   };
+  /** Your S3 key pairs that work: ids and times, never the secrets; those of sandboxes end with them */
+  'GET /api/v1/access-keys': {
+    params: undefined;
+    query: { limit?: number; cursor?: string; all?: boolean };
+    body: undefined;
+    answer: { items: { accessKeyId: string; user: string; readOnly: boolean; createdAt: string; expiresAt: string }[]; next: string | null };
+    start: undefined;
+  };
   /** Make an S3 key pair of your own for use outside of sandboxes; its secret is shown once */
   'POST /api/v1/access-keys': {
     params: undefined;

@@ -2,10 +2,11 @@ import { AppError } from '#kernel/errors.ts';
 import { parseDuration } from '#kernel/quantities.ts';
 import { at } from '../api-client.ts';
 import { body, type Command, type Context } from '../command.ts';
+import { pageFlags, printList } from './paging.ts';
 
 type Key = { accessKeyId: string; secretAccessKey: string; readOnly: boolean; expiresAt: string };
 
-/** `token s3-key` and `token s3-revoke`: key pairs for S3 clients outside of sandboxes. */
+/** `token s3-key`, `s3-list` and `s3-revoke`: key pairs for S3 clients outside of sandboxes. */
 export const s3Keys: readonly Command[] = [
   {
     verb: 's3-key',
@@ -29,14 +30,30 @@ export const s3Keys: readonly Command[] = [
     },
   },
   {
+    verb: 's3-list',
+    summary: 'Your S3 key pairs that work now: ids and times, never the secrets',
+    example: 'fumehood token s3-list',
+    details: 'Key pairs of sandboxes are not shown: they end with their sandbox.',
+    flags: [{ name: 'all', help: "everybody's" }, ...pageFlags],
+    run: (context) =>
+      printList(context, at('access-keys'), { all: context.on('all') || undefined }, [
+        ['KEY ID', 'accessKeyId', { keep: true }],
+        ['USER', 'user'],
+        ['RIGHTS', ({ readOnly }) => (readOnly === true ? 'read' : 'read, write')],
+        ['MADE', 'createdAt'],
+        ['EXPIRES', 'expiresAt'],
+      ]),
+  },
+  {
     verb: 's3-revoke',
-    summary: 'End an S3 key pair at once',
+    summary: 'End S3 key pairs at once',
     example: 'fumehood token s3-revoke FUMEABCDEFGHIJKLMNOP',
-    args: [{ name: 'KEY-ID', help: 'the id of the key pair' }],
+    args: [{ name: 'KEY-ID', many: true, live: 's3-key', help: 'the id of a key pair; "token s3-list" shows them' }],
     run: async (context) => {
-      const id = context.arg('KEY-ID');
-      await context.api.send('DELETE', at('access-keys', id));
-      context.out.text('revoked', { accessKeyId: id, revoked: true });
+      for (const id of context.args('KEY-ID')) {
+        await context.api.send('DELETE', at('access-keys', id));
+        context.out.text(`revoked ${id}`, { accessKeyId: id, revoked: true });
+      }
       return undefined;
     },
   },
