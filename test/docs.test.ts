@@ -92,6 +92,7 @@ for (const page of RUN) {
       FUMEHOOD_HOME: join(scratch, 'home'),
       FUMEHOOD_LISTEN: '127.0.0.1:0',
       FUMEHOOD_OUTPUT: 'plain',
+      XDG_CONFIG_HOME: join(scratch, 'config'),
       TMPDIR: scratch,
     };
     const clients = CLIENTS[page];

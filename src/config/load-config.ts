@@ -22,12 +22,19 @@ export type ConfigSources = {
   cwd: string;
 };
 
-/** The files that are read, the strongest first. */
-export function configFiles(sources: Pick<ConfigSources, 'env' | 'cwd'>): string[] {
-  const { XDG_CONFIG_HOME: config } = sources.env;
-  const user = config?.startsWith('/') ? config : join(sources.env.HOME ?? homedir(), '.config');
-  return [resolve(sources.cwd, 'fumehood.yaml'), join(user, 'fumehood', 'config.yaml'), '/etc/fumehood/config.yaml'];
+/** The user's own file. */
+export function userConfigFile(env: NodeJS.ProcessEnv): string {
+  const { XDG_CONFIG_HOME: config } = env;
+  const folder = config?.startsWith('/') ? config : join(env.HOME ?? homedir(), '.config');
+  return join(folder, 'fumehood', 'config.yaml');
 }
+
+/** The files that are read, the strongest first. */
+export const configFiles = ({ env, cwd }: Pick<ConfigSources, 'env' | 'cwd'>): string[] => [
+  resolve(cwd, 'fumehood.yaml'),
+  userConfigFile(env),
+  '/etc/fumehood/config.yaml',
+];
 
 /** Reads the configuration: flag, environment, `./fumehood.yaml`, the user's file, the system's file, default. Throws `invalid` with file and line for the first wrong thing. */
 export function loadConfig(sources: ConfigSources): Config {

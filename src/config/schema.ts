@@ -13,10 +13,12 @@ const quantity = (parse: (text: string) => number) =>
 
 const bytes = quantity(parseByteSize);
 const milliseconds = quantity(parseDuration);
-const count = z.coerce.number().int().min(0);
-const cores = z.coerce.number().positive();
+const wholeNumber = 'a whole number from 0 on, such as 4';
+const count = z.coerce.number({ error: wholeNumber }).int({ error: wholeNumber }).min(0, { error: wholeNumber });
+const someNumber = 'a number above 0, such as 2 or 0.5';
+const cores = z.coerce.number({ error: someNumber }).positive({ error: someNumber });
 const text = z.string().min(1);
-const yesNo = z.union([z.boolean(), z.stringbool()]);
+const yesNo = z.union([z.boolean(), z.stringbool()], { error: 'true or false' });
 const listen = z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[^:\s]+):\d{1,5}$/, 'HOST:PORT, such as 127.0.0.1:3863');
 const words = z.union([z.array(z.string()), z.string().transform((list) => list.split(',').filter(Boolean))]);
 
@@ -118,6 +120,12 @@ export type KeyName = keyof typeof KEYS;
 export type Settings = { readonly [K in KeyName]: z.infer<(typeof KEYS)[K]['schema']> };
 
 export const KEY_NAMES = Object.keys(KEYS) as KeyName[];
+
+/** Whether a key holds a size in bytes or a time in milliseconds. */
+export function quantityOf(name: KeyName): 'size' | 'time' | undefined {
+  const { schema }: Key = KEYS[name];
+  return schema === bytes ? 'size' : schema === milliseconds ? 'time' : undefined;
+}
 
 /** `sandbox.maxTtl` → `FUMEHOOD_SANDBOX_MAX_TTL`. */
 export const variableOf = (name: string): string =>
