@@ -5,6 +5,8 @@ import select
 import signal
 import socket
 
+import programs
+
 LONGEST_OUTPUT = 64 * 1024
 
 
@@ -23,7 +25,8 @@ def run(_channel, request):
         actions.append((os.POSIX_SPAWN_OPEN, 3, "/dev/null", os.O_RDONLY, 0))
     try:
         try:
-            pid = os.posix_spawnp(request["argv"][0], request["argv"], {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}, file_actions=actions, setsid=True)
+            path = programs.path_of(request["argv"][0])
+            pid = os.posix_spawn(path, request["argv"], {"PATH": programs.FOLDERS}, file_actions=actions, setsid=True)
         except OSError as error:
             return {"exitCode": 127, "log": f"it cannot be run: {error.strerror}", "timedOut": False}
         timed_out = not _ends_within(pid, request["timeoutMs"] / 1000)

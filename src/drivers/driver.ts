@@ -100,13 +100,15 @@ export type StartOptions = {
   doors: Record<string, number>;
   /** Called as each part of the start has ended, with its name: one of a few words of the driver's own. */
   onPhase?: (phase: string) => void;
+  /** May be called once it runs under all its limits, before its agent answers, with the handle that `start` will give. */
+  onRunning?: (handle: Handle) => void;
 };
 
 /** What is the same for many sandboxes: those of one template are interchangeable until they are somebody's. */
-export type Template = Omit<StartOptions, 'sandboxId' | 'hostname' | 'ownEnv' | 'onPhase'>;
+export type Template = Omit<StartOptions, 'sandboxId' | 'hostname' | 'ownEnv' | 'onPhase' | 'onRunning'>;
 
 export function templateOf(options: StartOptions): Template {
-  const { sandboxId: _id, hostname: _name, ownEnv: _own, onPhase: _phase, ...template } = options;
+  const { sandboxId: _id, hostname: _name, ownEnv: _own, onPhase: _phase, onRunning: _running, ...template } = options;
   return template;
 }
 
@@ -216,6 +218,8 @@ export interface Driver {
   probe(): Promise<Probe>;
   /** Left out by a driver that has neither pools nor processes beside it. */
   vitals?(): Promise<Vitals>;
+  /** Says that a start may follow at once: what it would wait for can begin. Left out by a driver that waits for nothing. */
+  expect?(): void;
   /** Starts the sandbox, agent answering, doors open; idempotent by sandbox id. Throws AppError('capability_missing') for what it cannot enforce. */
   start(options: StartOptions): Promise<Handle>;
   /** Makes a sandbox that outlived the control plane usable again: doors reopened, agent found. Throws when it is gone. */

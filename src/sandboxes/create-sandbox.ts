@@ -19,6 +19,7 @@ export async function createSandbox(
   input: { identity: Identity; requestId: string; request: SandboxRequest },
 ): Promise<Sandbox> {
   const id = deps.ids.next('sb');
+  deps.driver.expect?.();
   return deps.mutex(id, async () => {
     const probe = await deps.driver.probe();
     const admission = await admitSandbox(deps, id, probe, input);
@@ -28,13 +29,23 @@ export async function createSandbox(
 
 async function start(deps: SandboxDeps, admission: Admission, requestId: string): Promise<Sandbox> {
   const { sandbox, datasets } = admission;
+  let recording: Promise<Sandbox> | undefined;
+  // Written while the agent gets ready: it runs, whether or not that answers.
+  const record = (handle: Handle): Promise<Sandbox> => {
+    recording ??= recordStart(deps, admission, handle, requestId);
+    recording.catch(() => undefined);
+    return recording;
+  };
   let handle: Handle | undefined;
   try {
     const options = await startOptionsOf(deps, sandbox, datasets);
-    handle = await deps.driver.start(options);
+    handle = await deps.driver.start({ ...options, onRunning: record });
     deps.ready.asked(options);
-    return await recordStart(deps, admission, handle, requestId);
+    const started = await record(handle);
+    deps.live.add(started, handle, started.startedMs ?? started.createdMs);
+    return started;
   } catch (thrown) {
+    await recording?.catch(() => undefined);
     const error = toAppError(thrown);
     deps.log('warn', 'a sandbox did not start', { sandboxId: sandbox.id, requestId, error: thrown });
     await destroyRemains(deps, sandbox, handle ?? null, {
@@ -110,7 +121,5 @@ async function recordStart(
         );
     },
   });
-  const started: Sandbox = { ...sandbox, state: 'running', reason: 'running', handle, startedMs: nowMs };
-  deps.live.add(started, handle, nowMs);
-  return started;
+  return { ...sandbox, state: 'running', reason: 'running', handle, startedMs: nowMs };
 }

@@ -21,7 +21,9 @@ import type { Workspace } from './workspaces.ts';
 export type Container = { claim: Claim; socket: string; pid: number; startTime: string };
 
 /** Who a container is made for; `undefined`: nobody yet. */
-export type Tenant = Required<Pick<StartOptions, 'sandboxId' | 'hostname' | 'ownEnv' | 'onPhase'>>;
+export type Tenant = Required<Pick<StartOptions, 'sandboxId' | 'hostname' | 'ownEnv' | 'onPhase'>> & {
+  onRunning: (container: Container) => void;
+};
 
 /** Makes a container whose agent answers. Throws, and then nothing of it is left. */
 export async function makeContainer(parts: Parts, template: Template, tenant?: Tenant): Promise<Container> {
@@ -64,6 +66,8 @@ export async function makeContainer(parts: Parts, template: Template, tenant?: T
     const container = containerOf(parts, claim);
     if (container === undefined) throw new Error('the runtime wrote no process id');
     const limited = parts.helper.ask('limit', { pid: container.pid, limits: USER_LIMITS });
+    // gVisor has a limit more, which it takes when its agent is there.
+    if (template.runtime !== RUNSC) void limited.then(() => tenant?.onRunning(container)).catch(() => undefined);
     await Promise.all([openAgent(parts, template, container), limited]);
     tenant?.onPhase('agent');
     return container;

@@ -3,15 +3,16 @@ import { statfsSync } from 'node:fs';
 import { AppError } from '#kernel/errors.ts';
 import { createSession, greetAgent, shutDownAgent } from '../agent/session.ts';
 import { dialPath } from '../agent/wire.ts';
-import type {
-  DoorConnection,
-  Driver,
-  DriverDeps,
-  DriverModule,
-  Handle,
-  StartOptions,
-  Stats,
-  Vitals,
+import {
+  type DoorConnection,
+  type Driver,
+  type DriverDeps,
+  type DriverModule,
+  type Handle,
+  type StartOptions,
+  type Stats,
+  templateOf,
+  type Vitals,
 } from '../driver.ts';
 import { readCgroup } from './cgroups.ts';
 import {
@@ -22,6 +23,7 @@ import {
   makeContainer,
   pauseContainer,
   resumeContainer,
+  type Tenant,
 } from './containers.ts';
 import { assertRoot } from './image-root.ts';
 import { createMadeAhead, type MadeAhead } from './made-ahead.ts';
@@ -45,6 +47,7 @@ function createOciDriver(deps: DriverDeps): Driver {
     id: 'oci',
     probe: parts.probe,
     vitals: () => vitals(parts, ahead),
+    expect: parts.expect,
     start: (options) => restock.during(() => start(parts, ahead, options)),
     recover: (handle) => recover(parts, handle),
     inspect: async (handle) => inspectContainer(parts, containerIn(handle)),
@@ -103,8 +106,15 @@ async function start(parts: Parts, ahead: MadeAhead, options: StartOptions): Pro
       return handleOf(options.sandboxId, container);
     await removeSlot(parts, known.slot);
   }
-  const { sandboxId, hostname, ownEnv = {}, onPhase, ...template } = options;
-  const tenant = { sandboxId, hostname, ownEnv, onPhase: onPhase ?? (() => undefined) };
+  const { sandboxId, hostname, ownEnv = {}, onPhase = () => undefined, onRunning = () => undefined } = options;
+  const template = templateOf(options);
+  const tenant: Tenant = {
+    sandboxId,
+    hostname,
+    ownEnv,
+    onPhase,
+    onRunning: (container) => onRunning(handleOf(sandboxId, container)),
+  };
   const container = (await ahead.claim(template, tenant)) ?? (await makeContainer(parts, template, tenant));
   return handleOf(sandboxId, container);
 }
