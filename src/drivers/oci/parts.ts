@@ -70,14 +70,16 @@ export function createParts(deps: DriverDeps, serve: (connection: DoorConnection
 
 /** Asks the kernel to make ready for a change of control groups; one such wait at a time. It costs nothing when no start follows. */
 function createExpect(helper: Helper): () => void {
-  let waiting: Promise<unknown> | undefined;
+  let waiting = false;
   return () => {
-    waiting ??= helper
+    if (waiting) return;
+    waiting = true;
+    helper
       .ask('stir', {})
       // A start that finds the kernel unprepared waits itself.
       .catch(() => undefined)
       .finally(() => {
-        waiting = undefined;
+        waiting = false;
       });
   };
 }
