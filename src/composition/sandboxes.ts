@@ -10,6 +10,7 @@ import { selectEnvironment } from '#src/environments/environment-store.ts';
 import { selectTeam } from '#src/identity/user-store.ts';
 import { findImage } from '#src/images/manage-images.ts';
 import { resolveModelGrant } from '#src/models/model-grant.ts';
+import { createExecHistory } from '#src/sandboxes/exec-history.ts';
 import { createKeepReady, type KeepReady } from '#src/sandboxes/keep-ready.ts';
 import { reapSandboxes, recoverSandboxes } from '#src/sandboxes/keep-sandboxes.ts';
 import type { SandboxDeps } from '#src/sandboxes/sandbox-deps.ts';
@@ -64,6 +65,7 @@ export async function openSandboxes(
     mutex: createKeyedMutex(),
     defaults,
     ready: createPools(core, parts.driver, defaults),
+    execHistory: createExecHistory(core),
     doors: DOOR_PORTS,
     teamOf: async (reader, user) => (await selectTeam(reader, user)) ?? 'default',
     labelsOf: core.lineage.labelsOf,
@@ -127,6 +129,7 @@ export async function keepSandboxes(
     stop: async () => {
       clearInterval(timer);
       await reaping;
+      await deps.execHistory.written();
     },
   };
 }

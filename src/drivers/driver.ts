@@ -185,6 +185,9 @@ export type Files = {
 
 /** What is inside a running sandbox, through its agent. */
 export type Session = {
+  /** Opens the way for what will be asked first, so that it need not wait for that; `leave` closes it unused. */
+  approach(): void;
+  leave(): void;
   exec(options: ExecOptions): Promise<Exec>;
   /** Runs Python source in the warm interpreter (forked for this call); streams as exec. */
   runPython(options: {

@@ -78,10 +78,16 @@ async function openWithCode(
   code: Code | undefined,
 ): ReturnType<typeof openSession> {
   let allowed: Sandbox | undefined;
-  const opening = openSession(deps, use, 'sandbox.exec', async (_tx, crossing, sandbox) => {
-    crossing.detail('program', program);
-    allowed = sandbox;
-  });
+  const opening = openSession(
+    deps,
+    use,
+    'sandbox.exec',
+    async (_tx, crossing, sandbox) => {
+      crossing.detail('program', program);
+      allowed = sandbox;
+    },
+    { atOnce: true },
+  );
   if (code === undefined) return opening;
   const recording = recordCode(deps, () => allowed, use.requestId, code);
   const [opened, recorded] = await Promise.allSettled([opening, recording]);
@@ -173,12 +179,7 @@ function watch(deps: SandboxDeps, live: LiveSandbox, requestId: string, name: st
   const finish = (message: string): void => {
     live.execs.delete(end);
     live.lastActiveMs = deps.clock.nowMs();
-    const atMs = deps.clock.nowMs();
-    deps.database
-      .transaction((tx) => insertSandboxEvent(tx, live.sandbox.id, { atMs, kind: 'exit', message }))
-      .catch((error) =>
-        deps.log('warn', 'the end of an exec could not be written to its history', { requestId, error }),
-      );
+    deps.execHistory.ended({ sandboxId: live.sandbox.id, atMs: live.lastActiveMs, message, requestId });
   };
   exec.result.then(
     (result) =>

@@ -8,6 +8,7 @@ import type { Driver, ImageRoot } from '#src/drivers/driver.ts';
 import type { Gateway } from '#src/gateway/crossing.ts';
 import type { NodeRef } from '#src/lineage/node.ts';
 import type { PolicyObject } from '#src/policies/decision.ts';
+import type { ExecHistory } from './exec-history.ts';
 import type { KeepReady } from './keep-ready.ts';
 import type { LiveSandboxes } from './live-sandboxes.ts';
 
@@ -78,6 +79,7 @@ export type SandboxDeps = {
   /** Bytes that went through its doors, into the sandbox and out of it. */
   trafficOf: (sandboxId: string) => { inBytes: number; outBytes: number };
   ready: KeepReady;
+  execHistory: ExecHistory;
   /** Runs after a sandbox ended: its keys are revoked, its tunnels closed. */
   onEnd: (sandboxId: string) => Promise<void>;
 };

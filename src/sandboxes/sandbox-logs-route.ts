@@ -28,6 +28,7 @@ export function logsRoute(deps: SandboxDeps): Route {
     query: Query,
     response: pageOf(SandboxEvent),
     handle: async ({ identity, requestId, params, query, signal }) => {
+      await deps.execHistory.written();
       const page = { after: query.after, limit: MOST_EVENTS };
       const use = { identity, requestId, ref: params.id };
       const { sandbox, answer } = await crossAbout(deps, use, 'sandbox.read', (tx, _crossing, found) =>

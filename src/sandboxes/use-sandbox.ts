@@ -39,18 +39,30 @@ export async function crossAbout<T>(
   return { sandbox: found, answer };
 }
 
-/** The same for what needs the sandbox to run: gives its live part and a session with its agent. */
+/**
+ * The same for what needs the sandbox to run: gives its live part and a session with its agent. `atOnce`: something is asked of the agent next,
+ * so the way to it is opened while the crossing is written; nothing goes that way before it is.
+ */
 export async function openSession(
   deps: SandboxDeps,
   use: Use,
   action: string,
   act: (tx: Tx, crossing: Crossing, sandbox: Sandbox) => Promise<void> = async () => undefined,
+  options: { atOnce?: boolean } = {},
 ): Promise<{ sandbox: Sandbox; live: LiveSandbox; session: Session }> {
-  const { sandbox } = await crossAbout(deps, use, action, async (tx, crossing, found) => {
-    liveOrRefuse(deps, found);
-    await act(tx, crossing, found);
-  });
-  const live = liveOrRefuse(deps, sandbox);
-  if (use.quiet !== true) live.lastActiveMs = deps.clock.nowMs();
-  return { sandbox, live, session: await deps.driver.session(live.handle) };
+  let early: Session | undefined;
+  try {
+    const { sandbox } = await crossAbout(deps, use, action, async (tx, crossing, found) => {
+      const { handle } = liveOrRefuse(deps, found);
+      await act(tx, crossing, found);
+      if (options.atOnce === true) early = await deps.driver.session(handle);
+      early?.approach();
+    });
+    const live = liveOrRefuse(deps, sandbox);
+    if (use.quiet !== true) live.lastActiveMs = deps.clock.nowMs();
+    return { sandbox, live, session: early ?? (await deps.driver.session(live.handle)) };
+  } catch (error) {
+    early?.leave();
+    throw error;
+  }
 }

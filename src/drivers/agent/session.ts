@@ -3,7 +3,7 @@ import type { Session } from '../driver.ts';
 import { reportedError, startExec, startPython } from './exec.ts';
 import { ask, createFiles, SILENCE_MS } from './files.ts';
 import { agentFault } from './frames.ts';
-import { type Dial, openWire, type Wire } from './wire.ts';
+import { type Dial, dialAhead, openWire, type Wire } from './wire.ts';
 
 const PROTOCOL = 1;
 /** Imports of a large environment from a cold disk. */
@@ -11,8 +11,11 @@ const LOADING_MS = 120_000;
 const CLAIM_MS = 3000;
 
 /** All that can be done inside a sandbox, over connections that `dial` makes to its agent, which must not keep silent for longer than that. */
-export function createSession(dial: Dial, silenceMs: number = SILENCE_MS): Session {
+export function createSession(straight: Dial, silenceMs: number = SILENCE_MS): Session {
+  const { dial, approach, leave } = dialAhead(straight);
   return {
+    approach,
+    leave,
     exec: (options) => startExec(dial, options),
     runPython: (options) => startPython(dial, options),
     files: createFiles(dial, silenceMs),

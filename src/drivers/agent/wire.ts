@@ -40,6 +40,30 @@ export const dialPath =
   () =>
     connect({ path, allowHalfOpen: false });
 
+/** A dial whose first connection can be opened before it is needed. */
+export function dialAhead(dial: Dial): { dial: Dial; approach: () => void; leave: () => void } {
+  let early: Socket | undefined;
+  const take = (): Socket | undefined => {
+    const taken = early;
+    early = undefined;
+    taken?.off('error', ignore);
+    return taken;
+  };
+  return {
+    dial: () => {
+      const taken = take();
+      // What has failed in the meantime fails again, and is then told.
+      return taken === undefined || taken.destroyed ? dial() : taken;
+    },
+    approach: () => {
+      early ??= dial().on('error', ignore);
+    },
+    leave: () => void take()?.on('error', ignore).destroy(),
+  };
+}
+
+const ignore = (): void => undefined;
+
 /** Opens a connection, sends the request and hands over what comes. */
 export function openWire(dial: Dial, request: Record<string, unknown>, handlers: WireHandlers): Wire {
   const socket = dial();

@@ -137,6 +137,8 @@ function sessionOf(world: FakeWorld, sandbox: FakeSandbox, nowMs: () => number):
       throw new AppError('unavailable', 'The sandbox ended, or its agent does not answer.');
   };
   return {
+    approach: () => undefined,
+    leave: () => undefined,
     exec: async (options) => {
       answering();
       return runFake(sandbox, options, nowMs);
