@@ -35,18 +35,33 @@ export async function timed(count: number, warmUp: number, work: (round: number)
   return samples;
 }
 
-/** The same for two sides in turn, so that both see the same machine. */
-export async function timedInTurn(
+/** The same for some sides in turn, so that all see the same machine. */
+export const timedInTurn = (
   count: number,
   warmUp: number,
   sides: readonly ((round: number) => Promise<void>)[],
+): Promise<number[][]> =>
+  samplesInTurn(
+    count,
+    warmUp,
+    sides.map((side) => async (round) => {
+      const started = performance.now();
+      await side(round);
+      return performance.now() - started;
+    }),
+  );
+
+/** What the sides give, asked in turn. */
+export async function samplesInTurn(
+  count: number,
+  warmUp: number,
+  sides: readonly ((round: number) => Promise<number>)[],
 ): Promise<number[][]> {
   const samples: number[][] = sides.map(() => []);
   for (let round = -warmUp; round < count; round += 1) {
     for (const [index, side] of sides.entries()) {
-      const started = performance.now();
-      await side(round);
-      if (round >= 0) samples[index]?.push(performance.now() - started);
+      const value = await side(round);
+      if (round >= 0) samples[index]?.push(value);
     }
   }
   return samples;

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { startControlPlane, type TestControlPlane } from '../../test/control-plane.ts';
 import { visit } from '../../test/port-visitor.ts';
 import { median, quantiles, type Row } from '../measure.ts';
-import { bundleOf } from './sandboxes.ts';
+import { bundleOf } from './sandbox-bundle.ts';
 
 const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, '../..');

@@ -34,18 +34,18 @@ export async function firstOutput(server: Server, request: Record<string, unknow
   return id;
 }
 
-const READY = /^fumehood_pool_ready\{pool="sandboxes"\} (\d+)$/m;
 const LONGEST_WAIT_MS = 300_000;
 
-/** Resolves when so many sandboxes have been made ahead. */
-export async function untilReady(server: Server, count: number): Promise<void> {
+/** Resolves when so much is ready in a pool of the driver. */
+export async function untilReady(server: Server, count: number, pool = 'sandboxes'): Promise<void> {
+  const ready = new RegExp(`^fumehood_pool_ready\\{pool="${pool}"\\} (\\d+)$`, 'm');
   const deadline = performance.now() + LONGEST_WAIT_MS;
   while (performance.now() < deadline) {
     const answer = await fetch(`${server.url}/metrics`, { headers: { authorization: `Bearer ${server.token}` } });
-    if (Number(READY.exec(await answer.text())?.[1]) >= count) return;
+    if (Number(ready.exec(await answer.text())?.[1]) >= count) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error(`there are no ${count} sandboxes made ahead`);
+  throw new Error(`there are no ${count} ${pool} ready`);
 }
 
 /** Settings of a control plane for many sandboxes of one small size, so many of them made ahead. */

@@ -7,7 +7,7 @@ import type { Load, LoadResult } from '../load.ts';
 import type { Row } from '../measure.ts';
 import { type MlflowMode, openMlflow } from '../mlflow-server.ts';
 import { execute } from '../processes.ts';
-import { bundleOf } from './sandboxes.ts';
+import { bundleOf } from './sandbox-bundle.ts';
 
 const CONNECTIONS = 8;
 const WARM_UP_MS = 2_000;
