@@ -23,7 +23,6 @@ if (works) {
     real: true,
     runtime: 'runsc',
     endsWithoutMemory: true,
-    processesWithin: 2,
   });
 } else {
   test('the driver contract: oci with runsc', { skip: `runsc cannot be used here: ${check.found}` }, () => undefined);

@@ -9,12 +9,13 @@ import { SANDBOX_UID } from './root-skeleton.ts';
 import type { SeccompProfile } from './seccomp-profile.ts';
 
 export const RUNSC = 'runsc';
-/** Earlier ones take no file that they do not know, join no network and have no sockets of the host. */
-export const EARLIEST_RELEASE = 20260101;
+/** The first one that is known to keep the cap on processes: it has control groups of version 2 inside. */
+export const EARLIEST_RELEASE = 20260905;
 
 /**
  * `--network=host` means the network namespace of the bundle, which is the sealed one; in gVisor's own network the doors' sockets would not be
- * found. `--host-uds=create` lets the agent make the socket that the control plane dials; none of the host can be opened.
+ * found. `--in-sandbox-cgroup=v2`: of those of version 1 its kernel asks only one, whichever comes to hand, whether there may be another process.
+ * `--host-uds=create` lets the agent make the socket that the control plane dials; none of the host can be opened.
  */
 export const RUNSC_FLAGS = [
   '--network=host',
@@ -30,6 +31,7 @@ export const RUNSC_FLAGS = [
   '--allow-flag-override=false',
   '--oci-seccomp',
   '--ignore-cgroups=false',
+  '--in-sandbox-cgroup=v2',
   '--host-settings=ignore',
 ];
 
@@ -46,17 +48,25 @@ const SENTRY_THREADS = 256;
 const THREADS_A_PROCESS = 8;
 export const hostThreads = (pids: number): number => SENTRY_THREADS + THREADS_A_PROCESS * pids;
 
-/** Where the sandbox's kernel counts its processes. */
-const PIDS_MAX = '/sys/fs/cgroup/pids/pids.max';
-/**
- * This kernel asks one control group of the parent whether there may be another process, whichever comes first to hand of seven (gVisor's
- * `chargeLocked`), so above its limit a fork is refused once in seven times. Set lower by this, few sandboxes get above what they may.
- */
-const OVERSHOOT = 24;
+const CONTROL_GROUPS = '/sys/fs/cgroup';
 
-/** A program for the sandbox's own root, which owns that file: sets the limit before the sandbox is anybody's. */
-export const limitProgram = (pids: number): string =>
-  `open("${PIDS_MAX}", "w").write("${Math.max(Math.ceil(pids / 2), pids - OVERSHOOT)}")`;
+/**
+ * A program for the root of the sandbox's own kernel, before the sandbox is anybody's: a control group below the sandbox's own, whose limit cannot
+ * be set from inside (it is the root of a namespace of control groups). The agent moves there, and all that it ever starts is with it.
+ */
+export const limitProgram = (pids: number): string => `
+import os
+top = "${CONTROL_GROUPS}"
+inner = top + "/sandbox"
+def put(path, value):
+    with open(path, "w") as file:
+        file.write(value)
+os.mkdir(inner)
+for process in ("1", str(os.getpid())):
+    put(inner + "/cgroup.procs", process)
+put(top + "/cgroup.subtree_control", "+pids")
+put(inner + "/pids.max", "${pids}")
+`;
 
 type Folders = { files: string; socket: string };
 

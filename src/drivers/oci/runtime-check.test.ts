@@ -57,10 +57,11 @@ describe('what is said of an OCI runtime', () => {
   it('gVisor is used from the release on that can be sealed, and what is no release is not', async () => {
     for (const version of [
       'runsc version release-20221219.0',
+      'runsc version release-20260101.0',
       'runsc version VERSION_MISSING',
       'runsc version 0.0~20221219.0',
     ])
-      assert.match(refusalOf('runsc', version, true)?.reason ?? '', /from 20260101 on/);
+      assert.match(refusalOf('runsc', version, true)?.reason ?? '', /from 20260905 on/);
     install('runsc', 'echo "runsc version release-20260905.0"');
     const { works, check } = await runtimeCheck('runsc');
     assert.equal(works, true);

@@ -46,7 +46,7 @@ export async function runtimeCheck(name: RuntimeName): Promise<RuntimeFinding> {
 /** With gVisor, what is otherwise than the rest of the list says. */
 const found = (name: RuntimeName, version: string): string =>
   name === RUNSC
-    ? `${version}; system calls are filtered by its own kernel, the cap on processes is kept within a factor of two, and a sandbox that uses up its memory ends`
+    ? `${version}; system calls are filtered by its own kernel, and a sandbox that uses up its memory ends`
     : version;
 
 function versionOf(path: string): Promise<{ version: string; failure?: string }> {
