@@ -15,7 +15,8 @@ _lock = threading.Lock()
 
 
 def path_of(name):
-    """What to execute for a program of this name: the sealed copy of a runtime, the file itself where the kernel runs none from memory."""
+    """What to execute for a program of this name: the sealed copy of a runtime. The file itself when it is a script, whose interpreter would not find
+    the copy, or where the kernel runs nothing from memory."""
     path = shutil.which(name, path=FOLDERS)
     if path is None:
         raise FileNotFoundError(2, os.strerror(2), name)
@@ -35,7 +36,10 @@ def _copy_of(path):
 
 
 def _seal(path):
-    """A descriptor of the copy; None where the kernel makes none that can be executed."""
+    """A descriptor of the copy; None when there can be none that is executed."""
+    with open(path, "rb") as file:
+        if file.read(4) != b"\x7fELF":
+            return None
     try:
         number = os.memfd_create(os.path.basename(path), os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     except OSError:
