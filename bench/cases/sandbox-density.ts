@@ -5,10 +5,9 @@ import { pathsOf, slotPaths } from '#src/drivers/oci/paths.ts';
 import { startControlPlane, type TestControlPlane } from '../../test/control-plane.ts';
 import { execIn } from '../exec-client.ts';
 import type { Row } from '../measure.ts';
-import { create, manySmall, serverOf } from './sandbox-api.ts';
+import { create, createMany, manySmall, serverOf } from './sandbox-api.ts';
 
 const USUAL_COUNT = 100;
-const AT_ONCE = 4;
 const KIB = 1024;
 const MB = 1_000_000;
 const REACH_MB = 12;
@@ -23,14 +22,7 @@ export async function measureDensity(say: (text: string) => void): Promise<Row[]
     await create(server);
     const before = ownBytes(pid) + kernelBytes();
     say(`${count} idle sandboxes`);
-    const ids: string[] = [];
-    const workers = Array.from({ length: AT_ONCE }, async () => {
-      while (ids.length < count) {
-        const at = ids.push('') - 1;
-        ids[at] = await create(server);
-      }
-    });
-    await Promise.all(workers);
+    const ids = await createMany(server, count);
     // All of them work: the first, the last and one between.
     for (const id of [ids[0], ids[count >> 1], ids[count - 1]])
       await execIn(server, id ?? '', 'exec', { argv: ['/bin/true'] });

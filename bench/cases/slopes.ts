@@ -6,16 +6,16 @@ import { systemClock } from '#kernel/clock.ts';
 import type { Database } from '#kernel/sql.ts';
 import { openAuditLog } from '#src/audit/audit-log.ts';
 import { createSigner } from '#src/audit/checkpoint.ts';
-import { type Committer, createCommitter } from '#src/audit/committer.ts';
+import { createCommitter } from '#src/audit/committer.ts';
 import { openDatabase } from '#src/database/open-database.ts';
 import { type RunSearch, searchRuns } from '#src/tracking/run-search-store.ts';
+import { fillEntries } from '../fill-entries.ts';
 import { fillRuns } from '../fill-runs.ts';
 import { median, type Row, timed } from '../measure.ts';
 import { sampleEntry } from '../sample-entry.ts';
 
 const MOST_ENTRIES = Number(process.env.FUMEHOOD_BENCH_ENTRIES ?? 1_000_000);
 const MOST_RUNS = Number(process.env.FUMEHOOD_BENCH_RUNS ?? 100_000);
-const BATCH = 1000;
 const COMMITS = 300;
 const FLAT = 1.5;
 const SEARCH: RunSearch = {
@@ -56,13 +56,6 @@ async function entries(database: Database, say: (text: string) => void): Promise
     say(`  a log of ${size} entries: ${costs.at(-1)?.toFixed(3)} ms a commit`);
   }
   return rowOf(`a commit with ${MOST_ENTRIES} entries in the log, beside 1,000`, costs);
-}
-
-async function fillEntries(committer: Committer, from: number, to: number): Promise<void> {
-  for (let at = from; at < to; at += BATCH) {
-    const drafts = Array.from({ length: Math.min(BATCH, to - at) }, (_, index) => sampleEntry(1, at + index));
-    await committer.commit(async () => ({ entries: drafts }));
-  }
 }
 
 /** A page of 100 by a metric, among ten times as many runs each. */

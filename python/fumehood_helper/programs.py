@@ -29,8 +29,7 @@ def _copy_of(path):
     with _lock:
         known = _copies.get(path)
         if known is None or known[0] != identity:
-            if known is not None and known[1] is not None:
-                os.close(known[1])
+            # The copy of an older version stays open: a start may be about to use its number.
             known = _copies[path] = (identity, _seal(path))
     return None if known[1] is None else f"/proc/self/fd/{known[1]}"
 
