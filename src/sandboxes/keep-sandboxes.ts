@@ -16,21 +16,36 @@ import { crossAbout, type Use } from './use-sandbox.ts';
 /** A sandbox below this share of one core, with no exec, is idle. */
 const IDLE_CPU_SHARE = 0.05;
 const ASK_KERNELS_EVERY_MS = 60_000;
+/** Each waits for its agent most of the time. */
+const RECOVERED_AT_ONCE = 16;
 
 /** After a start of the control plane: every sandbox that still runs works again, what is left of the others is removed. */
 export async function recoverSandboxes(deps: SandboxDeps): Promise<{ recovered: number; removed: number }> {
   const stored = await deps.database.read((reader) =>
     selectSandboxesInStates(reader, ['starting', 'running', 'stopping', 'stopped', 'deleting', 'failed']),
   );
-  const keep = stored
-    .filter((one) => one.handle !== null && (one.state === 'running' || one.state === 'stopped'))
-    .map((one) => one.id);
-  await deps.driver.inventory({ keep, remove: true });
-  let recovered = 0;
-  for (const sandbox of stored) {
-    if (await recoverOne(deps, sandbox)) recovered += 1;
-  }
+  const [kept, others] = [stored.filter(isKept), stored.filter((one) => !isKept(one))];
+  // What is kept and what is removed have nothing on the host in common.
+  const [recovered] = await Promise.all([
+    recoverAll(deps, kept),
+    deps.driver.inventory({ keep: kept.map((one) => one.id), remove: true }),
+  ]);
+  for (const sandbox of others) await recoverOne(deps, sandbox);
   return { recovered, removed: stored.length - recovered };
+}
+
+const isKept = ({ handle, state }: Sandbox): boolean => handle !== null && (state === 'running' || state === 'stopped');
+
+/** Tells how many work again. */
+async function recoverAll(deps: SandboxDeps, sandboxes: Sandbox[]): Promise<number> {
+  const waiting = [...sandboxes];
+  let recovered = 0;
+  const work = async (): Promise<void> => {
+    for (let sandbox = waiting.shift(); sandbox !== undefined; sandbox = waiting.shift())
+      if (await recoverOne(deps, sandbox)) recovered += 1;
+  };
+  await Promise.all(Array.from({ length: RECOVERED_AT_ONCE }, work));
+  return recovered;
 }
 
 async function recoverOne(deps: SandboxDeps, sandbox: Sandbox): Promise<boolean> {

@@ -18,17 +18,26 @@ export function isOfRange(pid: number, firstId: number): boolean {
   }
 }
 
-/** Processes whose command line has all of these among its words. */
-export function processesWithWords(wanted: string[]): number[] {
-  return readdirSync('/proc').flatMap((name) => {
+/** Processes with the words of their command lines. */
+const commandLines = (): { pid: number; words: string[] }[] =>
+  readdirSync('/proc').flatMap((name) => {
     if (!/^\d+$/.test(name)) return [];
     try {
-      const words = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
-      return wanted.every((word) => words.includes(word)) ? [Number(name)] : [];
+      return [{ pid: Number(name), words: readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0') }];
     } catch {
       return [];
     }
   });
+
+/** Calls of a runtime that still run, each with what it is about: a look at all processes, however many slots there are. */
+export function runtimeCalls(paths: Paths): { pid: number; isAbout: (slot: string) => boolean }[] {
+  return commandLines()
+    .filter(({ words }) => words.some((word) => word === paths.runtimeRoot || word.startsWith(`${paths.gvisorRoot}/`)))
+    .map(({ pid, words }) => ({
+      pid,
+      isAbout: (slot) =>
+        words.includes(slotPaths(paths, slot).gvisor) || (words.includes(paths.runtimeRoot) && words.includes(slot)),
+    }));
 }
 
 const mountPoints = (): string[] =>

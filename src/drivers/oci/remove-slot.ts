@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import type { LeftOver } from '../driver.ts';
 import { killCgroup, processesOfCgroup, removeCgroup, thaw } from './cgroups.ts';
 import type { Claim } from './claims.ts';
-import { isOfRange, processesWithWords, remainsOf, slotsOf, unclaimedNetworks } from './inventory.ts';
+import { isOfRange, remainsOf, runtimeCalls, slotsOf, unclaimedNetworks } from './inventory.ts';
 import type { Parts } from './parts.ts';
 import { type SlotPaths, slotPaths } from './paths.ts';
 
@@ -57,12 +57,13 @@ export async function endContainer(parts: Parts, slot: string, claim: Claim | un
   await attempt('cgroup', () => removeCgroup(own.cgroup));
 }
 
-/** A call of the runtime about this slot that nobody waits for any more: its helper was killed, or the control plane was. */
-export const endRuntimeCalls = (parts: Parts, slot: string): Promise<void> =>
-  killAll(() => [
-    ...processesWithWords([parts.paths.runtimeRoot, slot]),
-    ...processesWithWords([slotPaths(parts.paths, slot).gvisor]),
-  ]);
+/** Calls of the runtime about these slots that nobody waits for any more: its helper was killed, or the control plane was. */
+export const endRuntimeCalls = (parts: Parts, ...slots: string[]): Promise<void> =>
+  killAll(() =>
+    runtimeCalls(parts.paths)
+      .filter(({ isAbout }) => slots.some(isAbout))
+      .map(({ pid }) => pid),
+  );
 
 function freeRange(parts: Parts, slot: string, claim: Claim | undefined): void {
   const owner = `${parts.paths.homeId} ${slot}`;
@@ -124,16 +125,17 @@ export async function takeInventory(
   const found: LeftOver[] = [];
   const networks = parts.networks.ready();
   const kept = new Set<string>();
+  const others = new Map<string, Claim | undefined>();
   for (const slot of slotsOf(paths)) {
     const claim = parts.claims.of(slot);
     if (ready.has(slot) || (claim?.sandboxId != null && keep.has(claim.sandboxId))) {
       kept.add(slot);
       if (claim !== undefined) networks.push(claim.network);
-    } else {
-      if (options.remove) await endRuntimeCalls(parts, slot);
-      found.push(...(await (options.remove ? removeSlot(parts, slot) : remainsOf(paths, slot, claim, parts.look))));
-    }
+    } else others.set(slot, claim);
   }
+  if (options.remove && others.size > 0) await endRuntimeCalls(parts, ...others.keys());
+  for (const [slot, claim] of others)
+    found.push(...(await (options.remove ? removeSlot(parts, slot) : remainsOf(paths, slot, claim, parts.look))));
   if (options.remove) {
     for (const path of unclaimedNetworks(paths, networks)) await parts.networks.release(path);
     for (const { owner, firstId } of parts.ranges.owned(`${paths.homeId} `))
