@@ -34,40 +34,6 @@ describe('the agent, as a plain process', () => {
     assert.deepEqual(await output(exec), { out: 'hello /usr\nfrom stdin\n', err: 'bad\n', code: 7 });
   });
 
-  it('serves the first request on a way that was opened before, the others on their own, and anew when that way was lost', async () => {
-    const sockets: Socket[] = [];
-    const counted = createSession(() => {
-      const socket = dialPath(path)();
-      sockets.push(socket);
-      return socket;
-    });
-    counted.approach();
-    counted.approach();
-    assert.equal(sockets.length, 1);
-    assert.deepEqual(await output(await counted.exec({ argv: ['echo', 'first'] })), {
-      out: 'first\n',
-      err: '',
-      code: 0,
-    });
-    assert.equal(sockets.length, 1);
-    assert.deepEqual(await output(await counted.exec({ argv: ['echo', 'second'] })), {
-      out: 'second\n',
-      err: '',
-      code: 0,
-    });
-    assert.equal(sockets.length, 2);
-    counted.approach();
-    sockets[2]?.destroy();
-    assert.deepEqual(await output(await counted.exec({ argv: ['echo', 'third'] })), {
-      out: 'third\n',
-      err: '',
-      code: 0,
-    });
-    counted.approach();
-    counted.leave();
-    assert.equal(sockets.at(-1)?.destroyed, true);
-  });
-
   it('ends what is not there with 127 and what cannot be run with 126, and says so', async () => {
     const missing = await output(await session.exec({ argv: ['no-such-program'] }));
     assert.equal(missing.code, 127);

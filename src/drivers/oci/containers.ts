@@ -8,7 +8,7 @@ import { configPath, extraTargets, ociConfig } from './bundle.ts';
 import { freeze, isFrozen, isInCgroup, limitSocketMemory, processesOfCgroup, thaw } from './cgroups.ts';
 import type { Claim } from './claims.ts';
 import { gvisorSocket, limitProgram, makeGvisorFolders, RUNSC, takeSocket } from './gvisor.ts';
-import { startTimeOf } from './inventory.ts';
+import { isEnding, startTimeOf } from './inventory.ts';
 import type { Network } from './networks.ts';
 import type { Parts } from './parts.ts';
 import { type SlotPaths, slotPaths } from './paths.ts';
@@ -150,12 +150,15 @@ export const handleOf = (sandboxId: string, container: Container): Handle => ({
 
 export const containerIn = (handle: Handle): Container => handle.data as Container;
 
+const FIRST_ENDED = 'its first process has ended';
+
 export function inspectContainer(parts: Parts, { claim, socket, pid, startTime }: Container): Status {
   const now = startTimeOf(pid);
-  if (now === undefined || now !== startTime) return { state: 'gone', detail: 'its first process has ended' };
+  if (now === undefined || now !== startTime) return { state: 'gone', detail: FIRST_ENDED };
   const { cgroup } = slotPaths(parts.paths, claim.slot);
   // What runs without its limits, or where nobody reaches it, is no sandbox any more.
-  if (!isInCgroup(pid, cgroup)) return { state: 'gone', detail: 'its control group was removed' };
+  if (!isInCgroup(pid, cgroup))
+    return { state: 'gone', detail: isEnding(pid) ? FIRST_ENDED : 'its control group was removed' };
   if (!existsSync(socket)) return { state: 'gone', detail: "its agent's socket was removed" };
   return { state: isFrozen(cgroup) ? 'paused' : 'running' };
 }

@@ -86,13 +86,26 @@ export const unclaimedNetworks = (paths: Paths, taken: readonly string[]): strin
 
 const namesIn = (folder: string): string[] => (existsSync(folder) ? readdirSync(folder) : []);
 
-/** Start time of a process in clock ticks: with the pid it names a process for good. */
-export function startTimeOf(pid: number): string | undefined {
+/** The fields of a process's /proc/PID/stat (proc(5)) from its state on. */
+function statusFields(pid: number): string[] | undefined {
   try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ');
-    // What has ended, and waits for its parent to look after it, does not run.
-    return fields?.[0] === 'Z' ? undefined : fields?.[19];
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ');
   } catch {
     return undefined;
   }
+}
+
+const PF_EXITING = 4;
+
+/** Whether a process has ended or is about to: version 1 of control groups shows it in none any more. */
+export function isEnding(pid: number): boolean {
+  const fields = statusFields(pid);
+  return fields === undefined || fields[0] === 'Z' || (Number(fields[6]) & PF_EXITING) !== 0;
+}
+
+/** Start time of a process in clock ticks: with the pid it names a process for good. */
+export function startTimeOf(pid: number): string | undefined {
+  const fields = statusFields(pid);
+  // What has ended, and waits for its parent to look after it, does not run.
+  return fields?.[0] === 'Z' ? undefined : fields?.[19];
 }
