@@ -1,4 +1,5 @@
 /** The keeper: recovers what outlived a restart, ends what is over its time, and says why. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AppError } from '#kernel/errors.ts';
 import { endSandbox, finishDelete } from './delete-sandbox.ts';
 import type { LiveSandbox } from './live-sandboxes.ts';
@@ -18,6 +19,8 @@ const IDLE_CPU_SHARE = 0.05;
 const ASK_KERNELS_EVERY_MS = 60_000;
 /** Each waits for its agent most of the time. */
 const RECOVERED_AT_ONCE = 16;
+/** A look reads some files: nobody waits for hundreds of them in one turn of the event loop. */
+const LOOKED_AT_ONCE = 16;
 
 /** After a start of the control plane: every sandbox that still runs works again, what is left of the others is removed. */
 export async function recoverSandboxes(deps: SandboxDeps): Promise<{ recovered: number; removed: number }> {
@@ -79,19 +82,24 @@ export async function reapSandboxes(deps: SandboxDeps): Promise<void> {
     const reason = 'stopped, and its time to live is over';
     await endSandbox(deps, sandbox.id, { requestId: deps.ids.next('req'), reason, action: 'sandbox.expire' });
   }
-  await Promise.all(
-    deps.live.all().map(async (live) => {
-      try {
-        const reason = await endingOf(deps, live, nowMs);
-        if (reason === undefined || deps.live.get(live.sandbox.id) === undefined) return;
-        const remains = await endSandbox(deps, live.sandbox.id, { requestId: deps.ids.next('req'), ...reason });
-        if (remains.length > 0)
-          deps.log('error', 'a sandbox left something behind', { sandboxId: live.sandbox.id, remains });
-      } catch (error) {
-        deps.log('error', 'a sandbox could not be reaped', { sandboxId: live.sandbox.id, error });
-      }
-    }),
-  );
+  const looks: Promise<void>[] = [];
+  for (const live of deps.live.all()) {
+    looks.push(reapOne(deps, live, nowMs));
+    if (looks.length % LOOKED_AT_ONCE === 0) await nextTurn();
+  }
+  await Promise.all(looks);
+}
+
+async function reapOne(deps: SandboxDeps, live: LiveSandbox, nowMs: number): Promise<void> {
+  try {
+    const reason = await endingOf(deps, live, nowMs);
+    if (reason === undefined || deps.live.get(live.sandbox.id) === undefined) return;
+    const remains = await endSandbox(deps, live.sandbox.id, { requestId: deps.ids.next('req'), ...reason });
+    if (remains.length > 0)
+      deps.log('error', 'a sandbox left something behind', { sandboxId: live.sandbox.id, remains });
+  } catch (error) {
+    deps.log('error', 'a sandbox could not be reaped', { sandboxId: live.sandbox.id, error });
+  }
 }
 
 async function endingOf(
