@@ -14,6 +14,8 @@ import { confirm, readSecret } from './prompt.ts';
 export async function runCli(words: readonly string[], host: NodeJS.Process): Promise<number> {
   // A reader that goes away (`| head`) ends the program quietly.
   host.stdout.on('error', (error: NodeJS.ErrnoException) => host.exit(error.code === 'EPIPE' ? 0 : 1));
+  // One that no longer reads what is told beside them stops nothing: what was begun is ended, and cleaned up after.
+  host.stderr.on('error', () => undefined);
   const { env } = host;
   const out = createOutput(modeOf(words, env), host);
   const interrupt = (): void => host.exit(130);

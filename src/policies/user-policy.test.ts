@@ -83,14 +83,20 @@ describe('a policy as people write it', () => {
     assert.equal(bundle.evaluate(gpu(10)).allowed, true);
   });
 
-  it('denies what took too long', async () => {
-    let nowMs = 0;
+  it('denies what took the processor too long, and not what waited for it', async () => {
     const { bundle } = await readUserPolicy(opa, NEW);
-    const slow = loadBundle(bundle, () => {
-      nowMs += 300;
-      return nowMs;
-    });
+    const watch = (stepMs: number) => {
+      let nowMs = 0;
+      return () => {
+        nowMs += stepMs;
+        return nowMs;
+      };
+    };
+    const slow = loadBundle(bundle, { wallMs: watch(300), cpuMs: watch(300) });
     assert.deepEqual(slow.evaluate(gpu(1)).reasons[0]?.code, 'timeout');
+    const busy = loadBundle(bundle, { wallMs: watch(300), cpuMs: watch(1) });
+    assert.deepEqual(busy.evaluate(gpu(1)), { allowed: true, reasons: [] });
+    assert.equal(busy.evaluate(gpu(9)).allowed, false);
   });
 
   it('is checked without a server, with its tests and their coverage', async () => {

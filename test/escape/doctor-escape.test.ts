@@ -87,3 +87,15 @@ test('an interrupt ends it after the attack under way, writes no card and leaves
   assert.equal(code, 130, await said);
   assert.throws(() => readFileSync(late));
 });
+
+test('a reader of its messages that goes away ends nothing: the suite goes to its end, cleans up and writes its card', async () => {
+  const unread = join(folder, 'unread.json');
+  const child = start('home', ['doctor', '--escape', '--only', 'namespaces', '--out', unread, '--json']);
+  const said = text(child.stdout);
+  await once(child.stderr, 'data');
+  child.stderr.destroy();
+  const [code] = await once(child, 'close');
+  // What a suite leaves on the host is an error of its own.
+  assert.equal(code, 0, await said);
+  assert.equal((await run('home', 'audit', 'verify', '--scorecard', unread)).code, 0);
+});

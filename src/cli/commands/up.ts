@@ -2,6 +2,7 @@ import { AppError } from '#kernel/errors.ts';
 import type { Command, Context } from '../command.ts';
 import { lockHome, lockOwner } from '../control-lock.ts';
 import { readControl } from '../home.ts';
+import { keepHeapTight } from '../keep-heap-tight.ts';
 import { leaveNoCore } from '../leave-no-core.ts';
 import { VERSION } from '../version.ts';
 
@@ -33,8 +34,6 @@ async function runForeground(context: Context): Promise<number> {
   const config = loadConfig({ home: context.home, flags, env: context.env, cwd: process.cwd() });
   const lock = lockHome(context.home);
   let sandboxesLeft: number | undefined;
-  // A line of the log that finds no space is lost; who is served goes on.
-  process.stderr.on('error', () => undefined);
   try {
     const { upgradeLocked } = await import('../upgrade-home.ts');
     const upgraded = await upgradeLocked(context);
@@ -42,6 +41,7 @@ async function runForeground(context: Context): Promise<number> {
     const { startControlPlane } = await import('#src/main.ts');
     const plane = await startControlPlane(config, { newOperatorToken: context.on('new-operator-token') });
     const control = { pid: process.pid, url: plane.url, version: VERSION, startedAt: new Date().toISOString() };
+    keepHeapTight();
     lock.announce(control);
     context.out.item(control);
     const signal = await stopSignal();
