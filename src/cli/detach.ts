@@ -38,7 +38,7 @@ export async function detach(options: { home: string; env: NodeJS.ProcessEnv; wo
       child.unref();
       return control;
     }
-    if (exited) throw failureIn(readFileSync(logFile).subarray(from).toString('utf8'), logFile);
+    if (exited) throw failureIn(writtenSince(logFile, from), logFile);
     await sleep(25);
   }
   child.kill();
@@ -54,6 +54,12 @@ async function isHealthy({ url }: Control): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** A file that is smaller by now began anew. */
+function writtenSince(file: string, from: number): string {
+  const bytes = readFileSync(file);
+  return bytes.subarray(bytes.length < from ? 0 : from).toString('utf8');
 }
 
 /** The error that the child printed as its last words, or the end of its log. */

@@ -38,6 +38,13 @@ export function redact(text: string, secrets: readonly string[]): string {
   return PATTERNS.reduce((left, [pattern, by]) => left.replace(pattern, by), known);
 }
 
-/** The end of a file, at most so many lines. */
+/** The end of a log, at most so many lines, those of its newest older file included. */
 export const lastLines = (file: string, lines: number): string =>
-  existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n').slice(-lines).join('\n') : '';
+  [`${file}.1`, file]
+    .filter((one) => existsSync(one))
+    .map((one) => readFileSync(one, 'utf8'))
+    .join('')
+    .trimEnd()
+    .split('\n')
+    .slice(-lines)
+    .join('\n');

@@ -69,7 +69,7 @@ export async function openCore(options: {
   const { home, settings } = options;
   const clock = watchClock();
   const ids = randomIds;
-  const telemetry = await openTelemetry(settings, options.env, options.version);
+  const telemetry = await openTelemetry({ settings, home }, options.env, options.version);
   for (const folder of ['', 'keys', 'audit']) mkdirSync(join(home, folder), { recursive: true, mode: 0o700 });
   const databaseUrl = settings['database.url'] ?? `sqlite:${join(home, 'state.db')}`;
   const database = await openDatabase(databaseUrl, {

@@ -2,7 +2,7 @@
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { createLog, type Log } from '#kernel/log.ts';
-import type { Settings } from '#src/config/schema.ts';
+import type { Config } from '#src/config/load-config.ts';
 import type { Driver } from '#src/drivers/driver.ts';
 import type { ApiDeps, OpenAnswer } from '#src/http/server.ts';
 import { countSandboxesByState } from '#src/sandboxes/sandbox-store.ts';
@@ -10,6 +10,7 @@ import { collectProcess } from '#src/telemetry/collect-process.ts';
 import { createMetrics, METRICS_CONTENT_TYPE, type Metrics } from '#src/telemetry/metrics.ts';
 import { otlpConfigOf } from '#src/telemetry/otlp-config.ts';
 import { createReadiness } from '#src/telemetry/readiness.ts';
+import { rotatingWrite } from '#src/telemetry/rotate-log.ts';
 import { selectBlobTotals, selectDatabaseSize, touchReadiness } from '#src/telemetry/telemetry-store.ts';
 import type { Tracer } from '#src/telemetry/tracer.ts';
 import type { Core } from './core.ts';
@@ -17,12 +18,22 @@ import type { Core } from './core.ts';
 export type Telemetry = { log: Log; metrics: Metrics; tracer: Tracer | undefined; close(): Promise<void> };
 
 /** Opens log and metrics, and the way to a collector when one is configured. */
-export async function openTelemetry(settings: Settings, env: NodeJS.ProcessEnv, version: string): Promise<Telemetry> {
+export async function openTelemetry(
+  { settings, home }: Pick<Config, 'settings' | 'home'>,
+  env: NodeJS.ProcessEnv,
+  version: string,
+): Promise<Telemetry> {
   const metrics = createMetrics();
   const otlp = otlpConfigOf(settings['otlp.endpoint'], env, { 'service.version': version });
   const exports = otlp === undefined ? undefined : (await import('./otlp.ts')).openOtlp(otlp, metrics);
   const format = settings['log.format'] ?? (process.stderr.isTTY ? 'text' : 'json');
-  const written = createLog((line) => process.stderr.write(line), settings['log.level'], format, exports?.record);
+  const write = rotatingWrite((line) => void process.stderr.write(line), {
+    fd: process.stderr.fd,
+    path: join(home, 'control.log'),
+    maxBytes: settings['log.maxSize'],
+    files: settings['log.files'],
+  });
+  const written = createLog(write, settings['log.level'], format, exports?.record);
   const log: Log = (level, message, fields) => {
     metrics.fumehood_log_lines_total.inc(1, level);
     written(level, message, fields);

@@ -63,6 +63,8 @@ export const KEYS = {
     undefined,
     'form of a line of the log; text on a terminal and json elsewhere when unset',
   ),
+  'log.maxSize': key(bytes, '16m', 'size at which control.log in the home begins anew; 0: never'),
+  'log.files': key(count, 4, 'how many older control.log are kept'),
   'metrics.public': key(yesNo, false, 'serve /metrics to whoever reaches the API, without a token'),
   'otlp.endpoint': key(
     z.url({ protocol: /^https?$/ }).optional(),

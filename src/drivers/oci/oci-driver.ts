@@ -27,7 +27,7 @@ import {
 } from './containers.ts';
 import { assertRoot } from './image-root.ts';
 import { createMadeAhead, type MadeAhead } from './made-ahead.ts';
-import { createParts, type Parts } from './parts.ts';
+import { createParts, type Parts, removeEmptyFolders } from './parts.ts';
 import { slotPaths } from './paths.ts';
 import { endContainer, removeSlot, takeInventory } from './remove-slot.ts';
 import { createRestock } from './restock.ts';
@@ -80,6 +80,7 @@ function createOciDriver(deps: DriverDeps): Driver {
       await Promise.all(workspaces.ready().map((one) => removeSlot(parts, one.slot)));
       await networks.close();
       parts.helper.close();
+      removeEmptyFolders(parts.paths);
     },
   };
 }

@@ -1,5 +1,5 @@
 /** What the driver is made of, wired once. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { DoorConnection, DriverDeps, Probe } from '../driver.ts';
 import { createAgentCode } from './agent-code.ts';
@@ -103,6 +103,19 @@ function makeFolders(paths: Paths): void {
   // Tells "doctor" whose these are, so that what a removed home left can be found and removed.
   mkdirSync(HOMES, { recursive: true, mode: 0o700 });
   writeFileSync(join(HOMES, paths.homeId), dirname(paths.images), { mode: 0o600 });
+}
+
+/** Removes the folders of this home that are empty: while sandboxes go on they are not, and stay for the next start. */
+export function removeEmptyFolders(paths: Paths): void {
+  const { runtimeRoot, gvisorRoot, networks, sockets, mounts, sandboxes, runDir } = paths;
+  try {
+    for (const folder of [runtimeRoot, gvisorRoot, networks, sockets, mounts, sandboxes, runDir])
+      if (existsSync(folder)) rmdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTEMPTY') return;
+    throw error;
+  }
+  rmSync(join(HOMES, paths.homeId), { force: true });
 }
 
 /** Looks again once what was found has become old; a host that was usable is taken to be so until that look has ended. */
