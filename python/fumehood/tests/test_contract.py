@@ -35,6 +35,16 @@ ANSWERS = {
     models.Token: ("post", "/api/v1/tokens"),
     models.Quota: ("get", "/api/v1/quotas"),
     models.Status: ("get", "/api/v1/status"),
+    models.SandboxLook: ("get", "/api/v1/sandbox-stats"),
+    models.FileChange: ("get", "/api/v1/sandboxes/{id}/files/watch"),
+    models.Image: ("get", "/api/v1/images/{digest}"),
+    models.RunLink: ("post", "/api/v1/runs/{id}/open"),
+    models.InclusionProof: ("get", "/api/v1/audit/entries/{seq}/proof"),
+    models.Checkpoint: ("get", "/api/v1/audit/checkpoint"),
+    models.Erased: ("delete", "/api/v1/audit/personal/{user}"),
+    models.S3KeyPair: ("post", "/api/v1/access-keys"),
+    models.S3Key: ("get", "/api/v1/access-keys"),
+    models.Rotation: ("post", "/api/v1/keys/rotate"),
 }
 
 
@@ -49,8 +59,9 @@ def test_every_member_is_one_that_the_server_names(document, kind):
     method, path = ANSWERS[kind]
     responses = document["paths"][path][method]["responses"]
     (success,) = [answer for status, answer in responses.items() if status.startswith("2")]
-    schema = success["content"]["application/json"]["schema"]
-    if "items" in schema["properties"]:
+    (content,) = success["content"].values()
+    schema = content["schema"]
+    if "items" in schema["properties"] and kind is not models.SandboxLook:
         schema = schema["properties"]["items"]["items"]
     always = set(schema.get("required", []))
     for field in dataclasses.fields(kind):

@@ -30,7 +30,7 @@ from .errors import (
     UnavailableError,
     UnsupportedError,
 )
-from .models import CommandResult, FileInfo, SandboxInfo, SandboxStats
+from .models import CommandResult, FileChange, FileInfo, SandboxInfo, SandboxLook, SandboxStats
 
 __version__ = "0.1.0"
 
@@ -47,6 +47,7 @@ __all__ = [
     "CommandTimeoutError",
     "ConflictError",
     "DeniedError",
+    "FileChange",
     "FileInfo",
     "Fumehood",
     "FumehoodError",
@@ -61,6 +62,7 @@ __all__ = [
     "QuotaExceededError",
     "Sandbox",
     "SandboxInfo",
+    "SandboxLook",
     "SandboxStats",
     "TimeoutError",
     "TooLargeError",

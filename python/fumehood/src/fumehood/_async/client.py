@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 from builtins import list as List  # the class has a method of that name
+from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from .._connection import find_connection
-from ..models import SandboxInfo, SandboxOptions, Status
-from .nouns import (
-    AsyncAccess,
-    AsyncApprovals,
-    AsyncAudit,
-    AsyncDatasets,
-    AsyncEnvironments,
-    AsyncLineage,
-    AsyncModels,
-    AsyncNoun,
-    AsyncPolicies,
-    AsyncQuotas,
-    AsyncRuns,
-    AsyncSecrets,
-    AsyncTokens,
-    AsyncUsers,
-)
+from ..models import SandboxInfo, SandboxLook, SandboxOptions, Status
+from .audit import AsyncAudit, AsyncLineage
+from .datasets import AsyncDatasets
+from .environments import AsyncEnvironments, AsyncImages
+from .governance import AsyncAccess, AsyncApprovals, AsyncPolicies, AsyncSecrets
+from .identity import AsyncQuotas, AsyncTokens, AsyncUsers
+from .noun import AsyncNoun
+from .platform import AsyncBackups, AsyncKeys
 from .sandbox import AsyncSandbox
+from .tracking import AsyncModels, AsyncRuns
 from .transport import TIMEOUT_SECONDS, AsyncTransport, path_of
 
 if TYPE_CHECKING:
@@ -42,6 +35,13 @@ class AsyncSandboxes(AsyncNoun):
     async def list(self, *, all: bool = False, everybody: bool = False) -> List[SandboxInfo]:
         return await AsyncSandbox.list(all=all, everybody=everybody, transport=self._transport)
 
+    def stats(
+        self, *sandboxes: str, everybody: bool = False, every_ms: int = 2000, samples: int = 1
+    ) -> AsyncIterator[SandboxLook]:
+        """What running sandboxes use: yours, everybody's, or only those named; `samples` looks, so long after each other."""
+        query = {"sandbox": list(sandboxes), "mine": not everybody, "everyMs": every_ms, "samples": samples}
+        return self._transport.lines(SandboxLook, path_of("sandbox-stats"), query)
+
 
 class AsyncFumehood:
     """Without arguments it goes where the command line goes. `timeout` in seconds is for each answer, not for commands."""
@@ -58,6 +58,7 @@ class AsyncFumehood:
         self._transport = transport
         self.sandboxes = AsyncSandboxes(transport)
         self.environments = AsyncEnvironments(transport)
+        self.images = AsyncImages(transport)
         self.datasets = AsyncDatasets(transport)
         self.runs = AsyncRuns(transport)
         self.models = AsyncModels(transport)
@@ -70,10 +71,16 @@ class AsyncFumehood:
         self.users = AsyncUsers(transport)
         self.tokens = AsyncTokens(transport)
         self.quotas = AsyncQuotas(transport)
+        self.backups = AsyncBackups(transport)
+        self.keys = AsyncKeys(transport)
 
     async def status(self) -> Status:
         """The control plane, and what it runs."""
         return await self._transport.get(Status, path_of("status"))
+
+    async def metrics(self) -> str:
+        """Its metrics in the text format of Prometheus."""
+        return b"".join([chunk async for chunk in self._transport.download("/metrics")]).decode()
 
     async def aclose(self) -> None:
         await self._transport.aclose()

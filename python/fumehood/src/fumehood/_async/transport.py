@@ -83,9 +83,10 @@ class AsyncTransport:
     async def all(self, kind: type[T], path: str, query: Query | None = None) -> list[T]:
         return [item async for item in self.pages(kind, path, query)]
 
-    async def download(self, path: str, query: Query | None = None) -> AsyncIterator[bytes]:
-        """The bytes of an answer as they come."""
-        answer = await self._answer(self._http.build_request("GET", path, params=_filled(query)))
+    async def download(self, path: str, query: Query | None = None, method: str = "GET") -> AsyncIterator[bytes]:
+        """The bytes of an answer as they come; a POST sends an empty body."""
+        body: dict[str, Any] | None = None if method == "GET" else {}
+        answer = await self._answer(self._http.build_request(method, path, params=_filled(query), json=body))
         try:
             async for chunk in answer.aiter_bytes():
                 yield chunk

@@ -4,28 +4,21 @@
 from __future__ import annotations
 
 from builtins import list as List  # the class has a method of that name
+from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from .._connection import find_connection
-from ..models import SandboxInfo, SandboxOptions, Status
-from .nouns import (
-    Access,
-    Approvals,
-    Audit,
-    Datasets,
-    Environments,
-    Lineage,
-    Models,
-    Noun,
-    Policies,
-    Quotas,
-    Runs,
-    Secrets,
-    Tokens,
-    Users,
-)
+from ..models import SandboxInfo, SandboxLook, SandboxOptions, Status
+from .audit import Audit, Lineage
+from .datasets import Datasets
+from .environments import Environments, Images
+from .governance import Access, Approvals, Policies, Secrets
+from .identity import Quotas, Tokens, Users
+from .noun import Noun
+from .platform import Backups, Keys
 from .sandbox import Sandbox
+from .tracking import Models, Runs
 from .transport import TIMEOUT_SECONDS, Transport, path_of
 
 if TYPE_CHECKING:
@@ -43,6 +36,13 @@ class Sandboxes(Noun):
     def list(self, *, all: bool = False, everybody: bool = False) -> List[SandboxInfo]:
         return Sandbox.list(all=all, everybody=everybody, transport=self._transport)
 
+    def stats(
+        self, *sandboxes: str, everybody: bool = False, every_ms: int = 2000, samples: int = 1
+    ) -> Iterator[SandboxLook]:
+        """What running sandboxes use: yours, everybody's, or only those named; `samples` looks, so long after each other."""
+        query = {"sandbox": list(sandboxes), "mine": not everybody, "everyMs": every_ms, "samples": samples}
+        return self._transport.lines(SandboxLook, path_of("sandbox-stats"), query)
+
 
 class Fumehood:
     """Without arguments it goes where the command line goes. `timeout` in seconds is for each answer, not for commands."""
@@ -59,6 +59,7 @@ class Fumehood:
         self._transport = transport
         self.sandboxes = Sandboxes(transport)
         self.environments = Environments(transport)
+        self.images = Images(transport)
         self.datasets = Datasets(transport)
         self.runs = Runs(transport)
         self.models = Models(transport)
@@ -71,10 +72,16 @@ class Fumehood:
         self.users = Users(transport)
         self.tokens = Tokens(transport)
         self.quotas = Quotas(transport)
+        self.backups = Backups(transport)
+        self.keys = Keys(transport)
 
     def status(self) -> Status:
         """The control plane, and what it runs."""
         return self._transport.get(Status, path_of("status"))
+
+    def metrics(self) -> str:
+        """Its metrics in the text format of Prometheus."""
+        return b"".join([chunk for chunk in self._transport.download("/metrics")]).decode()
 
     def close(self) -> None:
         self._transport.close()

@@ -84,9 +84,10 @@ class Transport:
     def all(self, kind: type[T], path: str, query: Query | None = None) -> list[T]:
         return [item for item in self.pages(kind, path, query)]
 
-    def download(self, path: str, query: Query | None = None) -> Iterator[bytes]:
-        """The bytes of an answer as they come."""
-        answer = self._answer(self._http.build_request("GET", path, params=_filled(query)))
+    def download(self, path: str, query: Query | None = None, method: str = "GET") -> Iterator[bytes]:
+        """The bytes of an answer as they come; a POST sends an empty body."""
+        body: dict[str, Any] | None = None if method == "GET" else {}
+        answer = self._answer(self._http.build_request(method, path, params=_filled(query), json=body))
         try:
             for chunk in answer.iter_bytes():
                 yield chunk

@@ -1,0 +1,38 @@
+"""Tracked runs and registered models."""
+
+from __future__ import annotations
+
+from builtins import list as List  # the classes have methods of that name
+from collections.abc import AsyncIterator
+
+from .._decode import decode
+from ..models import Model, Run, RunLink
+from .noun import AsyncNoun
+from .transport import path_of
+
+Pages = AsyncIterator
+
+
+class AsyncRuns(AsyncNoun):
+    """Tracked runs."""
+
+    async def get(self, run: str) -> Run:
+        return await self._transport.get(Run, path_of("runs", run))
+
+    def list(self, *, experiment: str | None = None, filter: str | None = None) -> Pages[Run]:
+        """Runs, newest first, page after page; `filter` in MLflow's language."""
+        return self._transport.pages(Run, path_of("runs"), {"experiment": experiment, "filter": filter})
+
+    async def open(self, run: str) -> RunLink:
+        """A link to its page, for one visit."""
+        return decode(RunLink, await self._transport.send("POST", path_of("runs", run, "open"), body={}))
+
+
+class AsyncModels(AsyncNoun):
+    """Registered models."""
+
+    async def get(self, name: str) -> Model:
+        return await self._transport.get(Model, path_of("models", name))
+
+    async def list(self) -> List[Model]:
+        return await self._transport.all(Model, path_of("models"))

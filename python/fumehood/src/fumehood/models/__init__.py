@@ -1,0 +1,107 @@
+"""What the server answers, as data. Sizes are in bytes, times of day are `datetime`, time spans say their unit."""
+
+from .audit import (
+    Actor,
+    AuditEntry,
+    Checkpoint,
+    EntryDecision,
+    EntryObject,
+    Erased,
+    Finding,
+    InclusionProof,
+    Verification,
+)
+from .datasets import Dataset, DatasetFile
+from .environments import Environment, Image
+from .files import CommandResult, FileChange, FileInfo
+from .governance import AccessRequest, Policy, SecretVersion
+from .identity import (
+    Amounts,
+    Quota,
+    S3Key,
+    S3KeyPair,
+    Token,
+    User,
+    Whoami,
+)
+from .lineage import LineageEdge, LineageGraph, LineageNode
+from .platform import (
+    DriverStatus,
+    EndingSandbox,
+    Rotation,
+    SandboxCounts,
+    Status,
+)
+from .sandboxes import (
+    EgressGrant,
+    EnvironmentRef,
+    LeftOver,
+    Mount,
+    OpenPort,
+    Removed,
+    SandboxEvent,
+    SandboxInfo,
+    SandboxLook,
+    SandboxOptions,
+    SandboxSample,
+    SandboxStats,
+)
+from .tracking import (
+    Model,
+    ModelVersion,
+    Run,
+    RunLink,
+)
+
+__all__ = [
+    "AccessRequest",
+    "Actor",
+    "Amounts",
+    "AuditEntry",
+    "Checkpoint",
+    "CommandResult",
+    "Dataset",
+    "DatasetFile",
+    "DriverStatus",
+    "EgressGrant",
+    "EndingSandbox",
+    "EntryDecision",
+    "EntryObject",
+    "Environment",
+    "EnvironmentRef",
+    "Erased",
+    "FileChange",
+    "FileInfo",
+    "Finding",
+    "Image",
+    "InclusionProof",
+    "LeftOver",
+    "LineageEdge",
+    "LineageGraph",
+    "LineageNode",
+    "Model",
+    "ModelVersion",
+    "Mount",
+    "OpenPort",
+    "Policy",
+    "Quota",
+    "Removed",
+    "Rotation",
+    "Run",
+    "RunLink",
+    "S3Key",
+    "S3KeyPair",
+    "SandboxCounts",
+    "SandboxEvent",
+    "SandboxInfo",
+    "SandboxLook",
+    "SandboxOptions",
+    "SandboxSample",
+    "SandboxStats",
+    "SecretVersion",
+    "Status",
+    "Token",
+    "User",
+    "Verification",
+    "Whoami",
+]
