@@ -35,13 +35,15 @@ export function indexHosts(indexUrl: string | undefined): string[] {
 
 /**
  * Builds the wheels of these requirements and of all that they need, and brings them out into `folder`. What comes out is as foreign as
- * a wheel of the index: it is only ever unpacked here, and run in sandboxes. Throws `invalid` with the reason of the build.
+ * a wheel of the index: it is only ever unpacked here, and run in sandboxes. Throws `invalid` with the reason of the build, and
+ * `capability_missing` where the index wants a password.
  */
 export async function buildWheels(
   deps: { withSandbox: WithBuildSandbox; indexUrl: string | undefined },
   input: { identity: Identity; requestId: string; requirements: string; folder: string; name: string },
 ): Promise<void> {
   const { identity, requestId, requirements, folder } = input;
+  refuseCredentials(deps.indexUrl);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const egress = indexHosts(deps.indexUrl);
   const purpose = `build the environment ${input.name}`;
@@ -69,6 +71,18 @@ export async function buildWheels(
     await succeed(session, ['/workspace/build/bin/python', '-m', 'pip', ...wheel], env);
     await bringOut(session, folder);
   });
+}
+
+/** A build runs the code of others, which could write down whatever the sandbox is given. */
+function refuseCredentials(indexUrl: string | undefined): void {
+  if (indexUrl === undefined) return;
+  const { username, password } = new URL(indexUrl);
+  if (username === '' && password === '') return;
+  throw new AppError(
+    'capability_missing',
+    'A package comes as source only, and index.url carries a password: the code that builds it would see that.',
+    { details: { hint: 'Name versions that have wheels, or let index.url name a mirror that asks for no password.' } },
+  );
 }
 
 async function succeed(session: BuildSession, argv: string[], env: Record<string, string>): Promise<void> {

@@ -23,7 +23,7 @@ async function entryOf(context: Context) {
     });
   }
   const declared: { help: string; secret?: true } = KEYS[name];
-  const shown = (value: unknown): unknown => (declared.secret && value !== undefined ? '(hidden)' : (value ?? null));
+  const shown = (value: unknown): unknown => shownValue(declared, value);
   return {
     name,
     secret: declared.secret === true,
@@ -33,6 +33,16 @@ async function entryOf(context: Context) {
     variable: variableOf(name),
     shown,
   };
+}
+
+const HIDDEN = '(hidden)';
+
+/** A value as it may be seen: not that of a secret key, nor the name and password in an address. */
+function shownValue(declared: { secret?: true }, value: unknown): unknown {
+  if (declared.secret && value !== undefined) return HIDDEN;
+  return typeof value === 'string'
+    ? value.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, `$1${HIDDEN}@`)
+    : (value ?? null);
 }
 
 type Say = (name: string, value: unknown) => string;
@@ -62,7 +72,7 @@ export const config: readonly Command[] = [
       const said = await sayer({ asNumbers: context.out.plain });
       const items = [...candidates].map(([name, [winner]]) => {
         const declared: { help: string; secret?: true } = KEYS[name];
-        const value = declared.secret && winner?.value !== undefined ? '(hidden)' : (winner?.value ?? null);
+        const value = shownValue(declared, winner?.value);
         return { key: name, value, origin: winner?.origin.where ?? 'default', help: declared.help };
       });
       context.out.list({ items, next: null }, [
