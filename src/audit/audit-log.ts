@@ -11,7 +11,7 @@ import {
   selectSize,
 } from './audit-store.ts';
 import { openCheckpoint, type Signer } from './checkpoint.ts';
-import type { Appender } from './committer.ts';
+import type { Appender, Pending } from './committer.ts';
 import { type EntryDraft, sealEntry } from './entry.ts';
 import { appendLeaf, emptyFrontier, type Frontier, leafHash, loadFrontier, rootOf } from './merkle.ts';
 import { storedLevel, storedSubtrees } from './subtree-source.ts';
@@ -19,26 +19,30 @@ import { storedLevel, storedSubtrees } from './subtree-source.ts';
 export type AuditLog = Appender & {
   /** How many entries are durable. */
   size(): number;
-  /** Calls back after every commit. */
+  /** Calls back when a commit is durable. */
   onCommitted(listener: () => void): void;
 };
 
 /** Opens the log of a store; refuses a store whose newest checkpoint this key did not sign or whose tree is another. */
 export async function openAuditLog(deps: { database: Database; signer: Signer; clock: Clock }): Promise<AuditLog> {
   let frontier = await deps.database.read((reader) => loadVerified(reader, deps.signer));
+  let durableSize = frontier.size;
   const listeners: (() => void)[] = [];
   return {
-    size: () => frontier.size,
+    size: () => durableSize,
     onCommitted: (listener) => listeners.push(listener),
     begin: lockLog,
     append: async (tx, drafts) => {
-      if (drafts.length === 0) return { commit: () => undefined, wasCommitted: async () => true };
+      if (drafts.length === 0) return NOTHING_PENDING;
       // Another process may have moved the log, or a commit that seemed to fail may have been made after all.
       const base = (await selectSize(tx)) === frontier.size ? frontier : await loadVerified(tx, deps.signer);
       const { frontier: next, note } = await write(tx, base, drafts, deps);
       return {
-        commit: () => {
+        committed: () => {
           frontier = next;
+        },
+        durable: () => {
+          durableSize = Math.max(durableSize, next.size);
           for (const listener of listeners) listener();
         },
         wasCommitted: () =>
@@ -50,6 +54,12 @@ export async function openAuditLog(deps: { database: Database; signer: Signer; c
     },
   };
 }
+
+const NOTHING_PENDING: Pending = {
+  committed: () => undefined,
+  durable: () => undefined,
+  wasCommitted: async () => true,
+};
 
 async function write(
   tx: Tx,

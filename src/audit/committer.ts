@@ -11,8 +11,10 @@ export type Act<T> = (tx: Tx) => Promise<Outcome<T>>;
 
 /** Entries that have joined a transaction. */
 export type Pending = {
-  /** The transaction was committed: memory follows. */
-  commit(): void;
+  /** The transaction was committed: memory follows, before the next begins. */
+  committed(): void;
+  /** The entries are durable: others may be told. */
+  durable(): void;
   /** Whether it was committed, looked up in the store once whoever held the log has let it go. Throws when the store does not tell. */
   wasCommitted(): Promise<boolean>;
 };
@@ -48,23 +50,40 @@ const LARGEST_BATCH = 512;
 const FIND_OUT_WITHIN_MS = 15_000;
 const FIND_OUT_EVERY_MS = 250;
 
-/** Group commit: the acts that wait run each in a savepoint, their entries are appended, one commit makes all durable, then the answers go. */
+/**
+ * Group commit: the acts that wait run each in a savepoint, their entries are appended, one commit makes all durable, then the answers go. While a
+ * batch waits for the disk, the next one runs as soon as it is as large: so neither the disk nor the processor waits for the other.
+ */
 export function createCommitter(deps: Deps): Committer {
   const waiting: Waiting[] = [];
-  let running: Promise<void> | undefined;
+  const idle: (() => void)[] = [];
+  let running = false;
+  let unanswered = 0;
 
   const work = async (): Promise<void> => {
-    while (waiting.length > 0) {
-      const batch = waiting.splice(0, LARGEST_BATCH);
-      const startedMs = performance.now();
-      const ok = await commitBatch(deps, batch);
-      deps.onBatch?.({ acts: batch.length, durationMs: performance.now() - startedMs, ok });
-    }
-    running = undefined;
+    let batch: Waiting[] = [];
+    const startedMs = performance.now();
+    const ok = await commitBatch(deps, {
+      take: () => {
+        batch = waiting.splice(0, LARGEST_BATCH);
+        unanswered += batch.length;
+        return batch;
+      },
+      onCommitted: () => {
+        running = false;
+        start();
+      },
+    });
+    deps.onBatch?.({ acts: batch.length, durationMs: performance.now() - startedMs, ok });
+    unanswered -= batch.length;
+    start();
+    if (!running && unanswered === 0) for (const resolve of idle.splice(0)) resolve();
   };
-  // The batch forms during this turn of the event loop, so that requests which arrive together share one commit.
   const start = (): void => {
-    running ??= new Promise<void>((resolve) => setImmediate(resolve)).then(work);
+    if (running || waiting.length === 0 || waiting.length < unanswered) return;
+    running = true;
+    // The batch forms during this turn of the event loop, so that requests which arrive together share one commit.
+    setImmediate(() => void work());
   };
 
   return {
@@ -74,30 +93,49 @@ export function createCommitter(deps: Deps): Committer {
         start();
       }),
     drain: async () => {
-      while (running !== undefined) await running;
+      if (running || unanswered > 0) await new Promise<void>((resolve) => idle.push(resolve));
     },
   };
 }
 
+type Batching = {
+  /** The acts that wait when the transaction begins. */
+  take(): Waiting[];
+  /** The transaction is over, or will never be: the next may begin. Called once. */
+  onCommitted(): void;
+};
+
 /** False when nothing of the batch could be written. */
-async function commitBatch(deps: Deps, batch: Waiting[]): Promise<boolean> {
+async function commitBatch(deps: Deps, batching: Batching): Promise<boolean> {
   const settle: (() => void)[] = [];
+  let batch: Waiting[] = [];
   let pending: Pending | undefined;
+  let over = false;
+  const committed = (): void => {
+    over = true;
+    pending?.committed();
+    batching.onCommitted();
+  };
   try {
     await deps.database.transaction(async (tx) => {
+      batch = batching.take();
       await deps.log.begin(tx);
       const entries: EntryDraft[] = [];
       for (const one of batch) settle.push(await runAct(tx, one, entries));
       pending = await deps.log.append(tx, entries);
-    });
+    }, committed);
   } catch (error) {
-    const failure = await failureOf(error, pending, deps.findOutWithinMs ?? FIND_OUT_WITHIN_MS);
+    // A transaction that could not even begin has taken nothing: those who wait are told the same.
+    if (batch.length === 0) batch = batching.take();
+    const failure = over ? error : await failureOf(error, pending, deps.findOutWithinMs ?? FIND_OUT_WITHIN_MS);
     if (failure !== undefined) {
       for (const one of batch) one.reject(failure);
+      if (!over) batching.onCommitted();
       return false;
     }
+    if (!over) committed();
   }
-  pending?.commit();
+  pending?.durable();
   for (const go of settle) go();
   return true;
 }

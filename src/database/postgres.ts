@@ -16,14 +16,20 @@ const SERVER_LEAD = 0.8;
 export function openPostgres(options: { url: string; connections?: number; timeoutMs?: number }): Database {
   const pool = openPool(options.url, options.connections ?? 8, options.timeoutMs ?? STATEMENT_MS);
   let tail: Promise<unknown> = Promise.resolve();
+  const read: Database['read'] = (body) => withClient(pool, (client) => body(readerOf(client)));
   return {
     engine: 'postgres',
-    transaction: (body) => {
-      const result = tail.then(() => withClient(pool, (client) => transact(client, body)));
+    transaction: (body, onCommitted) => {
+      const result = tail.then(async () => {
+        const answer = await withClient(pool, (client) => transact(client, body));
+        onCommitted?.();
+        return answer;
+      });
       tail = result.catch(() => undefined);
       return result;
     },
-    read: (body) => withClient(pool, (client) => body(readerOf(client))),
+    read,
+    peek: read,
     close: async () => {
       await tail;
       await pool.end();

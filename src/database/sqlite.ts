@@ -1,38 +1,56 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Database, type Reader, type Row, renderSql, type Sql, type Tx } from '#kernel/sql.ts';
+import { type Database, type Reader, type Row, rawSql, renderSql, type Sql, type Tx } from '#kernel/sql.ts';
 import { asStoreFault, isBusy, isStoreFault, sqliteFault } from './sqlite-fault.ts';
 import { refuseTruncated, watchFile } from './sqlite-file.ts';
+import { createWalSync, type SyncFile } from './wal-sync.ts';
 
 /** How long a transaction waits for another process's lock; others are served meanwhile. */
 const LOCK_WAIT_MS = 5000;
 const LOCK_LOOK_MS = 25;
 
-/** Opens (or makes) an SQLite file: WAL, synchronous=FULL so that a commit is durable, LIKE case-sensitive as in PostgreSQL. */
-export function openSqlite(options: { path: string; lockWaitMs?: number }): Database {
+/**
+ * Opens (or makes) an SQLite file: WAL, LIKE case-sensitive as in PostgreSQL. A transaction is durable when its promise resolves: SQLite keeps the
+ * file consistent (`synchronous=NORMAL`), and the write-ahead log is synced off the event loop, once for all commits that wait.
+ */
+export function openSqlite(options: { path: string; lockWaitMs?: number; syncFile?: SyncFile }): Database {
   const inMemory = options.path === ':memory:';
   if (!inMemory) refuseTruncated(options.path);
   const writer = connect(options.path);
   const reader = inMemory ? writer : connect(options.path);
   const isSame = inMemory ? () => undefined : watchFile(options.path);
+  const wal = inMemory ? undefined : createWalSync(options.path, options.syncFile);
   const write = statementsOf(writer);
   const read: Reader = { engine: 'sqlite', ...statementsOf(reader) };
   let tail: Promise<unknown> = Promise.resolve();
   return {
     engine: 'sqlite',
-    transaction: (body) => {
-      const result = tail.then(async () => {
+    transaction: async (body, onCommitted) => {
+      const committed = tail.then(async () => {
         isSame();
-        return transact(writer, write, options.lockWaitMs ?? LOCK_WAIT_MS, body);
+        wal?.refuseFailed();
+        const result = await transact(writer, write, options.lockWaitMs ?? LOCK_WAIT_MS, body);
+        wal?.committed();
+        onCommitted?.();
+        return result;
       });
-      tail = result.catch(() => undefined);
+      tail = committed.catch(() => undefined);
+      const result = await committed;
+      await wal?.durable();
       return result;
     },
-    read: (body) => body(read),
+    read: async (body) => {
+      const result = await body(read);
+      await wal?.durable();
+      return result;
+    },
+    peek: (body) => body(read),
     close: async () => {
       await tail;
+      await wal?.durable().catch(() => undefined);
       reader.close();
       if (writer !== reader) writer.close();
+      wal?.close();
     },
   };
 }
@@ -43,7 +61,7 @@ function connect(path: string): DatabaseSync {
     try {
       // Waiting for a lock inside SQLite would hold up everything else, so that is for the opening alone.
       database.exec(`pragma busy_timeout = ${LOCK_WAIT_MS};
-        pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on;
+        pragma journal_mode = wal; pragma synchronous = normal; pragma foreign_keys = on;
         pragma case_sensitive_like = on; pragma temp_store = memory; pragma cache_size = -32768;
         pragma mmap_size = 268435456; pragma busy_timeout = ${LOCK_LOOK_MS};`);
     } catch (error) {
@@ -109,6 +127,10 @@ async function begin(database: DatabaseSync, lockWaitMs: number): Promise<void> 
   }
 }
 
+const SAVEPOINT = rawSql('savepoint act');
+const RELEASE = rawSql('release act');
+const ROLL_BACK = rawSql('rollback to act');
+
 /**
  * A transaction that a fault of the store ends as a whole. SQLite may have rolled it back by itself then (lang_transaction.html 3.1), and what
  * followed would be committed statement by statement, without an entry in the audit log.
@@ -128,7 +150,7 @@ function wholeOrNothing(database: DatabaseSync, statements: Statements): Tx & { 
       throw error;
     }
   };
-  const exec = (text: string): Promise<void> => guarded(async () => asStoreFault(() => database.exec(text)));
+  const exec = (statement: Sql): Promise<number> => guarded(() => statements.run(statement));
   return {
     engine: 'sqlite',
     refuseFailed,
@@ -137,13 +159,16 @@ function wholeOrNothing(database: DatabaseSync, statements: Statements): Tx & { 
     run: (statement) => guarded(() => statements.run(statement)),
     // Savepoints nest: the name is reused, SQLite releases and rolls back to the innermost of that name.
     savepoint: async (body) => {
-      await exec('savepoint act');
+      await exec(SAVEPOINT);
       try {
         const result = await body();
-        await exec('release act');
+        await exec(RELEASE);
         return result;
       } catch (error) {
-        if (failed === undefined) await exec('rollback to act; release act');
+        if (failed === undefined) {
+          await exec(ROLL_BACK);
+          await exec(RELEASE);
+        }
         throw error;
       }
     },

@@ -127,7 +127,7 @@ export function createGateway(deps: CrossingDeps): Gateway {
     check: async (request) => {
       let denied: Decision | undefined;
       try {
-        denied = await deps.database.read(async (reader) => {
+        denied = await deps.database.peek(async (reader) => {
           const subject = await subjectOf(reader, request.identity);
           const questions = await request.ask(reader, subject);
           const decision = await deps.decider.decide(reader, { subject, questions, requestId: request.requestId });

@@ -66,7 +66,7 @@ export async function openTestGateway(url?: string): Promise<TestGateway> {
     begin: async () => undefined,
     append: async (_tx: unknown, drafts: EntryDraft[]) => {
       entries.push(...drafts);
-      return { commit: () => undefined, wasCommitted: async () => true };
+      return { committed: () => undefined, durable: () => undefined, wasCommitted: async () => true };
     },
   };
   const committer = createCommitter({ database, log });

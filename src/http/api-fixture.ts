@@ -29,7 +29,7 @@ export async function startApi(
           begin: async () => undefined,
           append: async (_tx, drafts) => {
             entries.push(...drafts);
-            return { commit: () => undefined, wasCommitted: async () => true };
+            return { committed: () => undefined, durable: () => undefined, wasCommitted: async () => true };
           },
         },
       }),

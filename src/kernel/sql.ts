@@ -73,9 +73,14 @@ export type Tx = Reader & {
 /** The database. Domains get a `Tx` handed in; only the committer and background work open transactions. */
 export type Database = {
   readonly engine: 'sqlite' | 'postgres';
-  /** Runs `body` in one durable transaction; one at a time, in order of arrival. */
-  transaction<T>(body: (tx: Tx) => Promise<T>): Promise<T>;
-  /** Reads the last committed state. */
+  /**
+   * Runs `body` in one transaction; one at a time, in order of arrival. It is durable when the promise resolves. `onCommitted` is called before
+   * that, as soon as the transactions that follow see what this one did.
+   */
+  transaction<T>(body: (tx: Tx) => Promise<T>, onCommitted?: () => void): Promise<T>;
+  /** Reads the last committed state, and answers when that is durable. */
   read<T>(body: (reader: Reader) => Promise<T>): Promise<T>;
+  /** The same without waiting for the disk: only for what decides about a crossing, whose own commit is durable later than all that it saw. */
+  peek<T>(body: (reader: Reader) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 };

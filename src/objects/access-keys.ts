@@ -13,7 +13,7 @@ import {
   selectAccessKey,
 } from './access-key-store.ts';
 
-type Deps = { keys: KeyProvider; database: Pick<Database, 'read'>; clock: Clock };
+type Deps = { keys: KeyProvider; database: Pick<Database, 'peek'>; clock: Clock };
 
 /** A fresh key pair. It is one only when `save` has run in a transaction that was committed. */
 export type IssuedKey = {
@@ -50,7 +50,7 @@ export function createAccessKeys(deps: Deps): AccessKeys {
       return { accessKeyId, secretAccessKey, expiresMs, save: (tx) => insertAccessKey(tx, key, secret) };
     },
     find: async (accessKeyId) => {
-      const found = await deps.database.read((reader) => selectAccessKey(reader, accessKeyId));
+      const found = await deps.database.peek((reader) => selectAccessKey(reader, accessKeyId));
       if (found === undefined) return undefined;
       const secret = await openEnvelope(deps.keys, found.secret, accessKeyContext(accessKeyId));
       return { key: found.key, secretAccessKey: Buffer.from(secret).toString() };

@@ -8,7 +8,7 @@ import type { BucketRules } from './bucket.ts';
 /** What the use cases of objects are made of. */
 export type ObjectsDeps = {
   gateway: Pick<Gateway, 'check' | 'cross' | 'refuse' | 'system'>;
-  database: Pick<Database, 'read'>;
+  database: Pick<Database, 'read' | 'peek'>;
   vault: BlobVault;
   lineage: Pick<LineageRecorder, 'labelsOf' | 'addLabels'>;
   clock: Clock;

@@ -31,7 +31,7 @@ export async function uploadPart(deps: ObjectsDeps, request: PartRequest): Promi
   await deps.gateway.check(crossing);
   const body = 'copy' in source ? await copied(deps, state.from, source.copy) : source.body;
   const expectation = 'copy' in source ? undefined : source.checksums;
-  const upload = await deps.database.read((reader) =>
+  const upload = await deps.database.peek((reader) =>
     selectUpload(reader, request.bucket, request.key, request.uploadId),
   );
   const algorithms = [

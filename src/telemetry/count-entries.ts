@@ -12,8 +12,8 @@ export function countEntries<A extends Appender>(log: A, metrics: Metrics): A {
       const pending = await log.append(tx, drafts);
       return {
         ...pending,
-        commit: () => {
-          pending.commit();
+        durable: () => {
+          pending.durable();
           for (const draft of drafts) countEntry(metrics, draft);
         },
       };
