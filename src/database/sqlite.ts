@@ -3,11 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Database, type Reader, type Row, rawSql, renderSql, type Sql, type Tx } from '#kernel/sql.ts';
 import { asStoreFault, isBusy, isStoreFault, sqliteFault } from './sqlite-fault.ts';
 import { refuseTruncated, watchFile } from './sqlite-file.ts';
+import { createWalCheckpoints } from './wal-checkpoints.ts';
 import { createWalSync, type SyncFile } from './wal-sync.ts';
 
 /** How long a transaction waits for another process's lock; others are served meanwhile. */
 const LOCK_WAIT_MS = 5000;
 const LOCK_LOOK_MS = 25;
+/** A write-ahead log as long as this is checkpointed by SQLite itself, in a commit; a thread does it long before. */
+const OWN_CHECKPOINT_FRAMES = 32_768;
 
 /**
  * Opens (or makes) an SQLite file: WAL, LIKE case-sensitive as in PostgreSQL. A transaction is durable when its promise resolves: SQLite keeps the
@@ -20,6 +23,7 @@ export function openSqlite(options: { path: string; lockWaitMs?: number; syncFil
   const reader = inMemory ? writer : connect(options.path);
   const isSame = inMemory ? () => undefined : watchFile(options.path);
   const wal = inMemory ? undefined : createWalSync(options.path, options.syncFile);
+  const checkpoints = inMemory ? undefined : createWalCheckpoints(options.path);
   const write = statementsOf(writer);
   const read: Reader = { engine: 'sqlite', ...statementsOf(reader) };
   let tail: Promise<unknown> = Promise.resolve();
@@ -29,8 +33,10 @@ export function openSqlite(options: { path: string; lockWaitMs?: number; syncFil
       const committed = tail.then(async () => {
         isSame();
         wal?.refuseFailed();
+        await checkpoints?.keepShort();
         const result = await transact(writer, write, options.lockWaitMs ?? LOCK_WAIT_MS, body);
         wal?.committed();
+        checkpoints?.committed();
         onCommitted?.();
         return result;
       });
@@ -48,6 +54,7 @@ export function openSqlite(options: { path: string; lockWaitMs?: number; syncFil
     close: async () => {
       await tail;
       await wal?.durable().catch(() => undefined);
+      await checkpoints?.close();
       reader.close();
       if (writer !== reader) writer.close();
       wal?.close();
@@ -62,7 +69,7 @@ function connect(path: string): DatabaseSync {
       // Waiting for a lock inside SQLite would hold up everything else, so that is for the opening alone.
       database.exec(`pragma busy_timeout = ${LOCK_WAIT_MS};
         pragma journal_mode = wal; pragma synchronous = normal; pragma foreign_keys = on;
-        pragma case_sensitive_like = on; pragma temp_store = memory; pragma cache_size = -32768;
+        pragma case_sensitive_like = on; pragma temp_store = memory; pragma cache_size = -32768; pragma wal_autocheckpoint = ${OWN_CHECKPOINT_FRAMES};
         pragma mmap_size = 268435456; pragma busy_timeout = ${LOCK_LOOK_MS};`);
     } catch (error) {
       database.close();
