@@ -16,24 +16,39 @@ export type WalSync = {
   close(): void;
 };
 
+type Sync = { upTo: number; done: Promise<void> };
+
+/** So many syncs run at once: what is committed while the disk is busy with one need not wait for its end. */
+const MOST_AT_ONCE = 2;
+
 /** For the write-ahead log beside an SQLite file, which is there from the first commit on and never replaced while the store is open. */
 export function createWalSync(path: string, syncFile: SyncFile = promisify(fdatasync)): WalSync {
-  let fd: number | undefined;
+  // The kernel tells an error once to each open file: syncs that share one could miss it.
+  const free: number[] = [];
+  const opened: number[] = [];
+  const running: Sync[] = [];
   let commits = 0;
   let durableCommits = 0;
-  let syncing: Promise<void> | undefined;
   let failure: AppError | undefined;
-  const sync = async (): Promise<void> => {
-    const upTo = commits;
+  const syncUpTo = async (upTo: number): Promise<void> => {
     try {
-      fd ??= openSync(`${path}-wal`, 'r');
+      let fd = free.pop();
+      if (fd === undefined) {
+        fd = openSync(`${path}-wal`, 'r');
+        opened.push(fd);
+      }
       await syncFile(fd);
-      durableCommits = upTo;
+      free.push(fd);
+      durableCommits = Math.max(durableCommits, upTo);
     } catch (error) {
-      failure = notSynced(error);
-    } finally {
-      syncing = undefined;
+      failure ??= notSynced(error);
     }
+  };
+  const begin = (): Sync => {
+    const sync: Sync = { upTo: commits, done: Promise.resolve() };
+    running.push(sync);
+    sync.done = syncUpTo(sync.upTo).finally(() => running.splice(running.indexOf(sync), 1));
+    return sync;
   };
   const refuseFailed = (): void => {
     if (failure !== undefined) throw failure;
@@ -46,14 +61,14 @@ export function createWalSync(path: string, syncFile: SyncFile = promisify(fdata
       const wanted = commits;
       while (durableCommits < wanted) {
         refuseFailed();
-        syncing ??= sync();
-        await syncing;
+        const covering = running.find((sync) => sync.upTo >= wanted);
+        const [oldest] = running;
+        await (covering ?? (oldest === undefined || running.length < MOST_AT_ONCE ? begin() : oldest)).done;
       }
     },
     refuseFailed,
     close: () => {
-      if (fd !== undefined) closeSync(fd);
-      fd = undefined;
+      for (const fd of opened.splice(0)) closeSync(fd);
     },
   };
 }
