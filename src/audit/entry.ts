@@ -1,6 +1,7 @@
 /** The noun: an entry of the audit log, and the leaf of the Merkle tree that it becomes. */
-import { hash, randomBytes } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { canonicalJson } from '#kernel/canonical-json.ts';
+import { sixteenRandomBytes } from '#kernel/random-bytes.ts';
 import { isAttestation } from './attestation.ts';
 
 export type DetailValue = string | number | boolean | null;
@@ -39,7 +40,7 @@ const PERSONAL_KINDS: ReadonlySet<string> = new Set(['user', 'quota']);
  * The canonical leaf of an entry and what opens its commitments. Names of people are not in the leaf: a salted SHA-256 for the one who
  * acted and one for the one it was about are, so that either can be erased and every proof stays valid.
  */
-export function sealEntry(draft: EntryDraft, seq: number, random: () => Buffer = () => randomBytes(16)): SealedEntry {
+export function sealEntry(draft: EntryDraft, seq: number, random: () => Buffer = sixteenRandomBytes): SealedEntry {
   const { personal = {}, actor, object: whole, ...rest } = draft;
   const isPersonal = PERSONAL_KINDS.has(whole.kind);
   const values: Record<string, string> = { ...personal };

@@ -66,7 +66,9 @@ export async function deleteLabel(tx: Tx, key: string, label: string): Promise<n
 export async function upsertNode(tx: Tx, node: NodeRef, nowMs: number): Promise<void> {
   await tx.run(sql`insert into lineage_nodes (node_key, kind, id, name, digest, first_seen_ms)
     values (${nodeKey(node)}, ${node.kind}, ${node.id}, ${node.name ?? null}, ${node.digest ?? null}, ${nowMs})
-    on conflict (node_key) do update set name = coalesce(excluded.name, lineage_nodes.name), digest = coalesce(excluded.digest, lineage_nodes.digest)`);
+    on conflict (node_key) do update set name = coalesce(excluded.name, lineage_nodes.name), digest = coalesce(excluded.digest, lineage_nodes.digest)
+    where (excluded.name is not null and lineage_nodes.name is distinct from excluded.name)
+      or (excluded.digest is not null and lineage_nodes.digest is distinct from excluded.digest)`);
 }
 
 /** Adds a crossing or moves the last time of the same one. */

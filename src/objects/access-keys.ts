@@ -1,6 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import type { Clock } from '#kernel/clock.ts';
-import { openEnvelope, sealEnvelope } from '#kernel/envelope.ts';
+import { sealEnvelope } from '#kernel/envelope.ts';
 import type { KeyProvider } from '#kernel/key-provider.ts';
 import type { Database, Tx } from '#kernel/sql.ts';
 import type { Identity } from '#src/gateway/crossing.ts';
@@ -12,6 +12,7 @@ import {
   insertAccessKey,
   selectAccessKey,
 } from './access-key-store.ts';
+import { createOpenedSecrets } from './opened-secrets.ts';
 
 type Deps = { keys: KeyProvider; database: Pick<Database, 'peek'>; clock: Clock };
 
@@ -37,6 +38,7 @@ const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
 /** Issues and finds S3 key pairs; secrets lie sealed in the store. */
 export function createAccessKeys(deps: Deps): AccessKeys {
+  const secretOf = createOpenedSecrets(deps.keys);
   return {
     issue: async (request) => {
       const letters = Array.from({ length: 16 }, () => LETTERS.charAt(randomInt(LETTERS.length)));
@@ -52,8 +54,7 @@ export function createAccessKeys(deps: Deps): AccessKeys {
     find: async (accessKeyId) => {
       const found = await deps.database.peek((reader) => selectAccessKey(reader, accessKeyId));
       if (found === undefined) return undefined;
-      const secret = await openEnvelope(deps.keys, found.secret, accessKeyContext(accessKeyId));
-      return { key: found.key, secretAccessKey: Buffer.from(secret).toString() };
+      return { key: found.key, secretAccessKey: await secretOf(accessKeyId, found.secret) };
     },
     revokeOf: (tx, sandboxId) => deleteAccessKeysOf(tx, sandboxId),
     revoke: (tx, accessKeyId) => deleteAccessKey(tx, accessKeyId),

@@ -7,6 +7,8 @@ export type Blob = WrappedKey & {
   sizeBytes: number;
   sha256: string;
   md5: string;
+  /** How its frames are bound. */
+  layout: number;
   /** The encrypted bytes of a small blob, which lie in the store beside its row and not in the vault. */
   sealed?: Uint8Array;
 };

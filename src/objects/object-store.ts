@@ -24,6 +24,7 @@ type BlobRow = {
   size_bytes: number;
   sha256: string;
   md5: string;
+  layout: number;
   key_name: string;
   key_version: number;
   wrapped: Uint8Array;
@@ -91,8 +92,8 @@ export async function selectObjects(
 /** Adds blobs: from the commit on, they are named. */
 export async function insertBlobs(tx: Tx, blobs: readonly Blob[], nowMs: number): Promise<void> {
   for (const blob of blobs) {
-    await tx.run(sql`insert into object_blobs (blob_id, size_bytes, sha256, md5, key_name, key_version, wrapped, created_ms)
-      values (${blob.blobId}, ${blob.sizeBytes}, ${blob.sha256}, ${blob.md5}, ${blob.keyName}, ${blob.keyVersion}, ${blob.wrapped}, ${nowMs})`);
+    await tx.run(sql`insert into object_blobs (blob_id, size_bytes, sha256, md5, layout, key_name, key_version, wrapped, created_ms)
+      values (${blob.blobId}, ${blob.sizeBytes}, ${blob.sha256}, ${blob.md5}, ${blob.layout}, ${blob.keyName}, ${blob.keyVersion}, ${blob.wrapped}, ${nowMs})`);
     if (blob.sealed !== undefined)
       await tx.run(sql`insert into object_blob_bytes (blob_id, sealed) values (${blob.blobId}, ${blob.sealed})`);
   }
@@ -123,6 +124,7 @@ const toBlob = (row: BlobRow): Blob => ({
   sizeBytes: row.size_bytes,
   sha256: row.sha256,
   md5: row.md5,
+  layout: row.layout,
   keyName: row.key_name,
   keyVersion: row.key_version,
   wrapped: row.wrapped,

@@ -5,7 +5,7 @@ import type { AccessKey } from '#src/objects/access-key.ts';
 import type { ChunkSigning } from './aws-chunked.ts';
 import { wireError } from './s3-error.ts';
 import type { S3Request } from './s3-request.ts';
-import { type Credential, checkTime, chunkSigning, readCredential, signingKey, verifyRequest } from './signature.ts';
+import { type Credential, checkTime, chunkSigning, readCredential, verifyRequest } from './signature.ts';
 
 type Deps = {
   clock: Clock;
@@ -14,6 +14,8 @@ type Deps = {
   accessKeys: {
     find(accessKeyId: string): Promise<{ key: AccessKey; secretAccessKey: string } | undefined>;
   };
+  /** The key that signs under a scope. */
+  signingKey: (secretAccessKey: string, scope: string) => Uint8Array;
 };
 
 /** Who asks, and what their key still lets them do. */
@@ -60,7 +62,7 @@ async function verified(deps: Deps, request: S3Request, lenient: boolean): Promi
   }
   checkTime(credential, deps.clock.nowMs());
   const payloadHash = payloadHashOf(request, credential);
-  const key = signingKey(found.secretAccessKey, credential.scope);
+  const key = deps.signingKey(found.secretAccessKey, credential.scope);
   verifyRequest(request.signed, credential, payloadHash, key);
   const signed = payloadHash.startsWith('STREAMING-AWS4-HMAC-SHA256-PAYLOAD');
   const signing = signed ? chunkSigning(credential, key) : undefined;

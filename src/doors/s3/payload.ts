@@ -7,7 +7,8 @@ import {
   type Checksums,
   createChecksum,
 } from '#src/objects/checksum.ts';
-import { FRAME_BYTES } from '#src/objects/frame.ts';
+import { BYTES_OF_A_WRITE } from '#src/objects/frame-memory.ts';
+import { freeNow } from '#src/objects/free-now.ts';
 import { matchChecksums } from '#src/objects/object.ts';
 import { connectionCut } from '#src/objects/take-in.ts';
 import { type ChunkSigning, decodeAwsChunked } from './aws-chunked.ts';
@@ -60,11 +61,19 @@ function readPayload(message: IncomingMessage, request: S3Request, signing: Chun
   return { body: decodeAwsChunked(message, { signing, onTrailers }), contentLength, checksums };
 }
 
-/** The payload that becomes content. While it is taken in, a frame of it is in memory: that is accounted for here. */
+/** The payload that becomes content. While it is taken in, some frames of it are in memory: that is accounted for here. Its chunks are good until the next. */
 export function readContent({ message, request, signing, hold }: Call): Payload {
   const payload = readPayload(message, request, signing);
-  hold(Math.min(FRAME_BYTES, payload.contentLength ?? FRAME_BYTES));
-  return payload;
+  hold(Math.min(BYTES_OF_A_WRITE, payload.contentLength ?? BYTES_OF_A_WRITE));
+  return payload.body === message ? { ...payload, body: freed(message) } : payload;
+}
+
+/** Gives the memory of each chunk back when the next is asked for: waiting for the collector, a fast sender would pile up dozens of frames. */
+async function* freed(message: IncomingMessage): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of message as AsyncIterable<Buffer>) {
+    yield chunk;
+    freeNow(chunk);
+  }
 }
 
 /** The text of a request's XML, at most 4 MiB, with its checksums proven. */

@@ -10,6 +10,7 @@ import { errorXml, isWireError, s3CodeOf, wireError } from './s3-error.ts';
 import { readRequest, type S3Request } from './s3-request.ts';
 import { type Call, chooseRoute, type S3Route } from './s3-route.ts';
 import { S3_ROUTES } from './s3-routes.ts';
+import { createSigningKeys } from './signing-keys.ts';
 
 export type S3DoorDeps = {
   gateway: Pick<Gateway, 'refuse'>;
@@ -29,6 +30,7 @@ type Known = { request?: S3Request; route?: S3Route; identity?: Identity };
 
 /** The S3 door: REST as in the Amazon S3 API reference, path style and `BUCKET.localhost`. */
 export function createS3Door(deps: S3DoorDeps): Door {
+  const serving = { ...deps, signingKey: createSigningKeys() };
   return {
     id: DOOR,
     port: 9000,
@@ -36,7 +38,7 @@ export function createS3Door(deps: S3DoorDeps): Door {
     handle: async (exchange) => {
       const known: Known = {};
       try {
-        await serve(deps, exchange, known);
+        await serve(serving, exchange, known);
       } catch (thrown) {
         await answerError(deps, exchange, known, toAppError(thrown));
       }
@@ -44,7 +46,11 @@ export function createS3Door(deps: S3DoorDeps): Door {
   };
 }
 
-async function serve(deps: S3DoorDeps, exchange: Exchange, known: Known): Promise<void> {
+async function serve(
+  deps: Parameters<typeof authenticate>[0] & S3DoorDeps,
+  exchange: Exchange,
+  known: Known,
+): Promise<void> {
   const { request: message, response, requestId } = exchange;
   response.setHeader('x-amz-request-id', requestId);
   const request = readRequest(message);
