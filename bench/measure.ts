@@ -6,7 +6,7 @@ export type Quantiles = { median: number; p99: number; count: number };
 export type Row = {
   what: string;
   value: number;
-  unit: 'ms' | 'µs' | '/s' | 'MB' | 'MB/s';
+  unit: 'ms' | 'µs' | '/s' | 'MB' | 'MiB' | 'MB/s';
   p99?: number;
   against: { name: string; value: number; ratio: number }[];
   /** What we mean to reach, in words, and whether it was. */

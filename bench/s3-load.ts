@@ -1,6 +1,8 @@
 /** An S3 load generator: keeps connections busy with signed requests. Reads what to send as JSON from stdin. */
 import { randomBytes } from 'node:crypto';
+import { open } from 'node:fs/promises';
 import { Agent, type IncomingMessage, request } from 'node:http';
+import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { quantiles } from './measure.ts';
 import { type S3Place, signedHeaders } from './sign-s3.ts';
@@ -12,6 +14,8 @@ export type S3Load = S3Place & {
   connections: number;
   /** Requests of all connections together; GET reads the keys that PUT wrote. */
   requests: number;
+  /** For a server that syncs nothing: where its objects lie as files. Each is synced, with its folder, before it counts as written. */
+  syncUnder?: string;
 };
 export type S3LoadResult = { perSecond: number; bytesPerSecond: number; medianMs: number; p99Ms: number };
 
@@ -19,8 +23,15 @@ const load = JSON.parse(await text(process.stdin)) as S3Load;
 const agent = new Agent({ keepAlive: true, maxSockets: load.connections });
 const content = randomBytes(load.sizeBytes);
 
-function once(at: number): Promise<void> {
+async function once(at: number): Promise<void> {
   const path = `/${load.bucket}/${load.sizeBytes}/${at % load.requests}`;
+  await send(path);
+  if (load.syncUnder === undefined) return;
+  await sync(join(load.syncUnder, path));
+  await sync(dirname(join(load.syncUnder, path)));
+}
+
+function send(path: string): Promise<void> {
   const headers = signedHeaders(load, load.method, path);
   if (load.method === 'PUT') headers['content-length'] = String(load.sizeBytes);
   return new Promise((resolve, reject) => {
@@ -42,6 +53,12 @@ function once(at: number): Promise<void> {
     sent.once('error', reject);
     sent.end(load.method === 'PUT' ? content : undefined);
   });
+}
+
+async function sync(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  await file.sync();
+  await file.close();
 }
 
 let next = 0;

@@ -6,6 +6,7 @@ import type { KeyProvider } from '#kernel/key-provider.ts';
 import type { BlobVault } from './blob.ts';
 import { createBlobOwners } from './blob-owners.ts';
 import { createDigestThreads } from './digest-threads.ts';
+import { createFrameMemory } from './frame-memory.ts';
 import { readBlob } from './read-blob.ts';
 import { syncFolder } from './sealed-file.ts';
 import { writeBlob } from './write-blob.ts';
@@ -21,7 +22,7 @@ export async function openBlobFolder(deps: Deps): Promise<BlobVault> {
   await chmod(deps.folder, 0o700);
   await Promise.all(FAN_OUT.map((name) => mkdir(join(deps.folder, name), { recursive: true, mode: 0o700 })));
   await syncFolder(deps.folder);
-  const threads = createDigestThreads();
+  const writing = { keys: deps.keys, threads: createDigestThreads(), memory: createFrameMemory() };
   const pathOf = (blobId: string): string => join(deps.folder, blobId.slice(0, 2), blobId);
   const owners = createBlobOwners((blobId) => {
     // What cannot be removed now is unnamed, and so is removed by a later sweep.
@@ -34,7 +35,7 @@ export async function openBlobFolder(deps: Deps): Promise<BlobVault> {
       const blobId = randomBytes(16).toString('hex');
       owners.begin(blobId);
       try {
-        const blob = await writeBlob({ keys: deps.keys, threads, path: pathOf(blobId) }, blobId, body, options);
+        const blob = await writeBlob({ ...writing, path: pathOf(blobId) }, blobId, body, options);
         if (blob.sealed !== undefined) owners.settle(blobId);
         return blob;
       } catch (error) {

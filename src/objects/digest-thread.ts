@@ -8,7 +8,7 @@ export type ToThread =
   | { kind: 'end'; id: number }
   | { kind: 'drop'; id: number };
 
-/** One answer to each `frame`, in order, and to `end` the digests. */
+/** One answer to each message but `begin`, in order; to `end` the digests. */
 export type FromThread = { id: number; digests?: Map<ChecksumAlgorithm, Uint8Array> };
 
 const open = new Map<number, Map<ChecksumAlgorithm, Checksum>>();
@@ -18,7 +18,10 @@ parentPort?.on('message', (message: ToThread) => {
   const { kind, id } = message;
   const sums = open.get(id);
   if (kind === 'begin') open.set(id, new Map(message.algorithms.map((one) => [one, createChecksum(one)])));
-  if (kind === 'drop') open.delete(id);
+  if (kind === 'drop') {
+    open.delete(id);
+    answer({ id });
+  }
   if (kind === 'frame') {
     for (const sum of sums?.values() ?? []) sum.update(message.bytes);
     answer({ id });

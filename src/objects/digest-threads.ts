@@ -13,8 +13,8 @@ export type Digesting = {
   update(bytes: Uint8Array): Promise<void>;
   /** Called once, after the last bytes. */
   digest(): Promise<Digests>;
-  /** Nothing more comes. */
-  drop(): void;
+  /** Nothing more comes; no bytes are read any more when this resolves. */
+  drop(): Promise<void>;
 };
 
 /** Checksums of large contents, beside the event loop: MD5 and SHA-256 are most of what writing costs. */
@@ -63,9 +63,9 @@ export function createDigestThreads(): DigestThreads {
           forget();
           return new Map([...(digests ?? [])].map(([name, value]) => [name, Buffer.from(value)]));
         },
-        drop: () => {
+        drop: async () => {
           if (!thread.contents.has(id)) return;
-          post({ kind: 'drop', id });
+          await ask({ kind: 'drop', id }).catch(() => undefined);
           forget();
         },
       };
@@ -81,7 +81,7 @@ export function digestHere(algorithms: readonly ChecksumAlgorithm[]): Digesting 
       for (const [, sum] of sums) sum.update(bytes);
     },
     digest: async () => new Map(sums.map(([name, sum]) => [name, sum.digest()])),
-    drop: () => undefined,
+    drop: async () => undefined,
   };
 }
 

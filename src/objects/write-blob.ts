@@ -4,12 +4,14 @@ import { AppError } from '#kernel/errors.ts';
 import type { KeyProvider } from '#kernel/key-provider.ts';
 import type { Blob, BlobVault, WriteOptions } from './blob.ts';
 import { blobKeyContext } from './blob-key-store.ts';
+import type { ChecksumAlgorithm } from './checksum.ts';
 import { type Digesting, type Digests, type DigestThreads, digestHere } from './digest-threads.ts';
 import { BLOB_LAYOUT, FRAME_BYTES, sealFrame } from './frame.ts';
+import type { FrameMemory } from './frame-memory.ts';
 import { createSealedFile, type SealedFile } from './sealed-file.ts';
 
-type Place = { keys: KeyProvider; threads: DigestThreads; path: string };
-type Sealing = { key: Uint8Array; blobId: string; file: SealedFile; threads: DigestThreads };
+type Place = { keys: KeyProvider; threads: DigestThreads; memory: FrameMemory; path: string };
+type Sealing = { key: Uint8Array; blobId: string; file: SealedFile } & Pick<Place, 'threads' | 'memory'>;
 type Content = Pick<Blob, 'sizeBytes' | 'sha256' | 'md5'> & { checksums: Record<string, string> };
 
 /** Plaintext that waits to be sealed, while the one before is still read by a thread. */
@@ -26,7 +28,7 @@ export async function writeBlob(
   const wrapped = await at.keys.wrap(key, blobKeyContext(blobId));
   const file = createSealedFile(at.path);
   try {
-    const content = await writeFrames({ key, blobId, file, threads: at.threads }, body, options);
+    const content = await writeFrames({ ...at, key, blobId, file }, body, options);
     const small = file.small();
     if (small === undefined) await file.sync();
     return { blobId, layout: BLOB_LAYOUT, ...content, ...wrapped, ...(small === undefined ? {} : { sealed: small }) };
@@ -51,19 +53,21 @@ async function writeFrames(to: Sealing, body: AsyncIterable<Uint8Array>, options
     const checksums = Object.fromEntries([...digests].map(([name, value]) => [name, value.toString('base64')]));
     return { sizeBytes, sha256: hex('sha256'), md5: hex('md5'), checksums };
   } finally {
-    frames.drop();
+    await frames.close();
   }
 }
 
 /** Cuts bytes into frames. A content of one frame is summed here; of a longer one, a thread sums each frame while it is sealed and written. */
 function createFrames(
-  { key, blobId, file, threads }: Sealing,
-  algorithms: Parameters<typeof digestHere>[0],
-  length: number,
+  { key, blobId, file, threads, memory }: Sealing,
+  algorithms: readonly ChecksumAlgorithm[],
+  contentLength: number,
 ) {
-  const slots: { bytes: Buffer; free: Promise<void> }[] = [];
+  const isShared = contentLength > FRAME_BYTES;
+  const slots: { bytes: Buffer; summed: Promise<void> }[] = [];
   const slotOf = (index: number) => {
-    const slot = slots[index % FRAMES_IN_MEMORY] ?? { bytes: newFrame(length), free: Promise.resolve() };
+    const bytes = () => (isShared ? memory.take() : Buffer.allocUnsafe(contentLength));
+    const slot = slots[index % FRAMES_IN_MEMORY] ?? { bytes: bytes(), summed: Promise.resolve() };
     slots[index % FRAMES_IN_MEMORY] = slot;
     return slot;
   };
@@ -71,22 +75,21 @@ function createFrames(
   let index = 0;
   let filled = 0;
   let frame = slotOf(0);
-  const sum = (bytes: Buffer, last: boolean): Promise<void> => {
+  const sum = (bytes: Buffer, last: boolean): void => {
     digesting ??= last ? digestHere(algorithms) : threads.begin(algorithms);
-    const summed = digesting.update(bytes);
-    summed.catch(() => undefined);
-    return summed;
+    frame.summed = digesting.update(bytes);
+    frame.summed.catch(() => undefined);
   };
   return {
     /** Takes bytes from `at` on; gives how many. */
     take: async (chunk: Uint8Array, at: number): Promise<number> => {
       if (filled === FRAME_BYTES) {
-        frame.free = sum(frame.bytes, false);
+        sum(frame.bytes, false);
         await file.write(sealFrame(key, { blobId, index, last: false, sha256: '' }, frame.bytes), false);
         index += 1;
         filled = 0;
         frame = slotOf(index);
-        await frame.free;
+        await frame.summed;
       }
       const part = chunk.subarray(at, at + FRAME_BYTES - filled);
       frame.bytes.set(part, filled);
@@ -95,19 +98,19 @@ function createFrames(
     },
     end: async (): Promise<Digests> => {
       const rest = frame.bytes.subarray(0, filled);
-      await sum(rest, true);
+      sum(rest, true);
       const digests = (await digesting?.digest()) ?? new Map();
       const sha256 = digests.get('sha256')?.toString('hex') ?? '';
       await file.write(sealFrame(key, { blobId, index, last: true, sha256 }, rest), true);
       return digests;
     },
-    drop: (): void => digesting?.drop(),
+    /** Lets go of memory and thread; nothing more is taken. */
+    close: async (): Promise<void> => {
+      await digesting?.drop();
+      if (isShared) for (const slot of slots) memory.giveBack(slot.bytes);
+    },
   };
 }
-
-/** Memory for a frame, shared with threads when the content has more than one. */
-const newFrame = (contentLength: number): Buffer =>
-  contentLength <= FRAME_BYTES ? Buffer.allocUnsafe(contentLength) : Buffer.from(new SharedArrayBuffer(FRAME_BYTES));
 
 function refuseSize(sizeBytes: number, options: WriteOptions, ended: boolean): void {
   const { contentLength, maxBytes } = options;
