@@ -5,6 +5,7 @@ import type { Clock } from '#kernel/clock.ts';
 import type { KeyProvider } from '#kernel/key-provider.ts';
 import type { BlobVault } from './blob.ts';
 import { createBlobOwners } from './blob-owners.ts';
+import { digestChunks } from './digest-chunks.ts';
 import { createDigestThreads } from './digest-threads.ts';
 import { createFrameMemory } from './frame-memory.ts';
 import { readBlob } from './read-blob.ts';
@@ -28,6 +29,14 @@ export async function openBlobFolder(deps: Deps): Promise<BlobVault> {
     // What cannot be removed now is unnamed, and so is removed by a later sweep.
     void unlink(pathOf(blobId)).catch(() => undefined);
   });
+  const read: BlobVault['read'] = async function* (blob, span) {
+    const reading = owners.reading(blob.blobId);
+    try {
+      yield* readBlob({ keys: deps.keys, path: pathOf(blob.blobId) }, blob, span);
+    } finally {
+      reading.end();
+    }
+  };
 
   return {
     keyName: deps.keys.keyName,
@@ -49,13 +58,12 @@ export async function openBlobFolder(deps: Deps): Promise<BlobVault> {
     discard: (blobIds) => {
       for (const blobId of blobIds) owners.discard(blobId);
     },
-    read: async function* (blob, span) {
-      const reading = owners.reading(blob.blobId);
-      try {
-        yield* readBlob({ keys: deps.keys, path: pathOf(blob.blobId) }, blob, span);
-      } finally {
-        reading.end();
+    read,
+    digest: (blobs, algorithms) => {
+      async function* chunks(): AsyncGenerator<Buffer> {
+        for (const blob of blobs) yield* read(blob);
       }
+      return digestChunks(writing, chunks(), algorithms);
     },
     hold: owners.hold,
     sweep: async (options) => {

@@ -1,5 +1,6 @@
 import type { WrappedKey } from '#kernel/key-provider.ts';
 import type { ChecksumAlgorithm, Checksums } from './checksum.ts';
+import type { Digests } from './digest-threads.ts';
 
 /** Encrypted bytes that were written and synced once and never change. `sha256` and `md5` are of the plaintext, hex. */
 export type Blob = WrappedKey & {
@@ -27,7 +28,7 @@ export type WriteOptions = {
 /** A span of bytes, both ends counted. */
 export type ByteSpan = { start: number; end: number };
 
-/** Where blobs are kept: a folder here; another engine has the same five members. */
+/** Where blobs are kept: a folder here; another engine has the same members. */
 export type BlobVault = {
   readonly keyName: string;
   /** Encrypts a stream; answers when it is durable, or `sealed` when it is small. It must be settled afterwards by `keep` or `discard`. */
@@ -38,6 +39,8 @@ export type BlobVault = {
   discard(blobIds: readonly string[]): void;
   /** The plaintext, or a span of it, in chunks of at most a frame; throws `integrity` when a byte is not what was written. */
   read(blob: Blob, span?: ByteSpan): AsyncGenerator<Buffer, void, undefined>;
+  /** The checksums of blobs one after the other, computed beside the event loop. */
+  digest(blobs: readonly Blob[], algorithms: readonly ChecksumAlgorithm[]): Promise<Digests>;
   /** Nothing is removed until the returned function is called; what was to be removed meanwhile then is. */
   hold(): () => void;
   /** Removes what nothing names and no write in progress owns, when it is older than `graceMs`; returns how many. */

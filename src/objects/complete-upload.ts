@@ -9,7 +9,6 @@ import { refuseWrite } from './condition.ts';
 import { auditObject, type Conditions, nodeOfObject, objectError, type StoredChecksums } from './object.ts';
 import { deleteBlobs, insertContent, type NewContent, selectBlobs } from './object-store.ts';
 import type { ObjectsDeps } from './objects-deps.ts';
-import { readPieces } from './open-object.ts';
 import { placeObject } from './place-object.ts';
 import type { PutAnswer } from './put-object.ts';
 import {
@@ -85,21 +84,17 @@ async function choose(reader: Reader, request: CompleteRequest): Promise<Chosen>
 /** The digest, ETag and checksums of the whole. */
 async function measure(deps: ObjectsDeps, chosen: Chosen): Promise<NewContent> {
   const { upload, parts, blobs } = chosen;
-  const digest = createHash('sha256');
   const algorithm = upload.checksumAlgorithm;
-  const whole = algorithm === undefined || isComposite(upload) ? undefined : createChecksum(algorithm);
-  for await (const chunk of readPieces(deps.vault, blobs)) {
-    digest.update(chunk);
-    whole?.update(chunk);
-  }
+  const whole = algorithm === undefined || isComposite(upload) ? undefined : algorithm;
+  const digests = await deps.vault.digest(blobs, ['sha256', ...(whole === undefined ? [] : [whole])]);
   const md5s = createHash('md5');
   for (const part of parts) md5s.update(Buffer.from(part.etag, 'hex'));
   return {
     contentId: deps.ids.next('content'),
     sizeBytes: parts.reduce((sum, part) => sum + part.sizeBytes, 0),
-    digest: `sha256:${digest.digest('hex')}`,
+    digest: `sha256:${digests.get('sha256')?.toString('hex')}`,
     etag: `${md5s.digest('hex')}-${parts.length}`,
-    checksums: checksumsOf(algorithm, whole?.digest(), parts),
+    checksums: checksumsOf(algorithm, whole === undefined ? undefined : digests.get(whole), parts),
     partCount: parts.length,
     blobs: parts,
   };
