@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Database, type Reader, type Row, rawSql, renderSql, type Sql, type Tx } from '#kernel/sql.ts';
 import { asStoreFault, isBusy, isStoreFault, sqliteFault } from './sqlite-fault.ts';
 import { refuseTruncated, watchFile } from './sqlite-file.ts';
-import { createWalCheckpoints } from './wal-checkpoints.ts';
+import { type CheckpointPace, createWalCheckpoints } from './wal-checkpoints.ts';
 import { createWalSync, type SyncFile } from './wal-sync.ts';
 
 /** How long a transaction waits for another process's lock; others are served meanwhile. */
@@ -16,14 +16,19 @@ const OWN_CHECKPOINT_FRAMES = 32_768;
  * Opens (or makes) an SQLite file: WAL, LIKE case-sensitive as in PostgreSQL. A transaction is durable when its promise resolves: SQLite keeps the
  * file consistent (`synchronous=NORMAL`), and the write-ahead log is synced off the event loop, once for all commits that wait.
  */
-export function openSqlite(options: { path: string; lockWaitMs?: number; syncFile?: SyncFile }): Database {
+export function openSqlite(options: {
+  path: string;
+  lockWaitMs?: number;
+  syncFile?: SyncFile;
+  checkpointPace?: CheckpointPace;
+}): Database {
   const inMemory = options.path === ':memory:';
   if (!inMemory) refuseTruncated(options.path);
   const writer = connect(options.path);
   const reader = inMemory ? writer : connect(options.path);
   const isSame = inMemory ? () => undefined : watchFile(options.path);
   const wal = inMemory ? undefined : createWalSync(options.path, options.syncFile);
-  const checkpoints = inMemory ? undefined : createWalCheckpoints(options.path);
+  const checkpoints = inMemory ? undefined : createWalCheckpoints(options.path, options.checkpointPace);
   const write = statementsOf(writer);
   const read: Reader = { engine: 'sqlite', ...statementsOf(reader) };
   let tail: Promise<unknown> = Promise.resolve();

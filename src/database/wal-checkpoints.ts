@@ -10,17 +10,25 @@ export type WalCheckpoints = {
   close(): Promise<void>;
 };
 
-const EVERY_COMMITS = 128;
-const LONGEST_FRAMES = 8192;
+export type CheckpointPace = {
+  /** After so many commits a checkpoint begins; four times as many wait for it. */
+  everyCommits: number;
+  /** A log of so many frames (pages) begins anew. */
+  longestFrames: number;
+};
 
-export function createWalCheckpoints(path: string): WalCheckpoints {
+const PACE: CheckpointPace = { everyCommits: 128, longestFrames: 8192 };
+
+export function createWalCheckpoints(path: string, pace: CheckpointPace = PACE): WalCheckpoints {
   let worker: Worker | undefined;
   let commits = 0;
+  let moved = 0;
   let frames = 0;
   let running: Promise<void> | undefined;
   const checkpoint = (): Promise<void> => {
     const thread = worker ?? startWorker(path);
     worker = thread;
+    const upTo = commits;
     running ??= new Promise<void>((resolve) => {
       const done = (found: number): void => {
         thread.off('message', done);
@@ -28,6 +36,7 @@ export function createWalCheckpoints(path: string): WalCheckpoints {
         thread.unref();
         running = undefined;
         frames = found;
+        moved = upTo;
         resolve();
       };
       // Without its thread SQLite checkpoints by itself, in a commit.
@@ -45,10 +54,10 @@ export function createWalCheckpoints(path: string): WalCheckpoints {
   return {
     committed: () => {
       commits += 1;
-      if (commits % EVERY_COMMITS === 0) void checkpoint();
+      if (commits - moved >= pace.everyCommits && running === undefined) void checkpoint();
     },
     keepShort: async () => {
-      if (frames < LONGEST_FRAMES) return;
+      if (frames < pace.longestFrames && commits - moved < 4 * pace.everyCommits) return;
       await running;
       // Nothing is written meanwhile: it reaches the end.
       await checkpoint();

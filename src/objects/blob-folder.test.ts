@@ -5,7 +5,9 @@ import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { AppError } from '#kernel/errors.ts';
 import { SMALL_BLOB_BYTES } from './blob.ts';
-import { FRAME_BYTES } from './frame.ts';
+import { blobKeyContext } from './blob-key-store.ts';
+import { createChecksum } from './checksum.ts';
+import { FRAME_BYTES, sealFrame } from './frame.ts';
 import { collect, inPieces, openWorld, patternBytes, person, type World } from './test-objects.ts';
 
 const damaged = (error: unknown): boolean => error instanceof AppError && error.code === 'integrity';
@@ -51,6 +53,39 @@ describe('blob folder', () => {
     assert.equal((await readFile(pathOf(blob.blobId))).includes('secret'), false);
     assert.equal((await stat(pathOf(blob.blobId))).mode & 0o777, 0o600);
     assert.equal((await stat(join(world.home, 'objects'))).mode & 0o777, 0o700);
+  });
+
+  it('gives back no content under another digest than its own, whether its frames are bound to it or not', async () => {
+    const bytes = patternBytes(FRAME_BYTES + 5, 9);
+    const blob = await world.vault.write(inPieces(bytes));
+    const key = await world.keys.unwrap(blob, blobKeyContext(blob.blobId));
+    const old = { ...blob, layout: 1 };
+    await assert.rejects(collect(world.vault.read(old)), damaged, 'the layout is part of what is bound');
+    const frames = [bytes.subarray(0, FRAME_BYTES), bytes.subarray(FRAME_BYTES)].flatMap((frame, index) =>
+      sealFrame(key, { blobId: blob.blobId, index, last: index === 1 }, frame),
+    );
+    const other = { sha256: 'a'.repeat(64) };
+    await assert.rejects(collect(world.vault.read({ ...blob, ...other })), damaged);
+    await writeFile(pathOf(blob.blobId), Buffer.concat(frames));
+    assert.ok((await collect(world.vault.read(old))).equals(bytes), 'what was written before is read as before');
+    await assert.rejects(collect(world.vault.read({ ...old, ...other })), damaged);
+    await assert.rejects(collect(world.vault.read(blob)), damaged);
+  });
+
+  it('computes the checksums of blobs in a row, and lets go of a content that ends early', async () => {
+    const parts = [patternBytes(3 * FRAME_BYTES + 7, 1), patternBytes(10, 2), patternBytes(FRAME_BYTES, 3)];
+    const blobs = await Promise.all(parts.map((part) => world.vault.write(inPieces(part))));
+    async function* cut(): AsyncGenerator<Buffer> {
+      yield patternBytes(2 * FRAME_BYTES + 1, 4);
+      throw new Error('the connection ended');
+    }
+    await assert.rejects(world.vault.write(cut()), /the connection ended/);
+    const digests = await world.vault.digest(blobs, ['sha256', 'crc64nvme']);
+    for (const algorithm of ['sha256', 'crc64nvme'] as const) {
+      const sum = createChecksum(algorithm);
+      for (const part of parts) sum.update(part);
+      assert.deepEqual(digests.get(algorithm), sum.digest());
+    }
   });
 
   it('leaves a small one, encrypted, to the commit that names it, and never gives it back changed', async () => {

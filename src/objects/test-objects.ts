@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Ids } from '#kernel/ids.ts';
 import { openKeyFile } from '#kernel/key-file.ts';
+import type { KeyProvider } from '#kernel/key-provider.ts';
 import { type Database, rawSql } from '#kernel/sql.ts';
 import { createCommitter } from '#src/audit/committer.ts';
 import type { EntryDraft } from '#src/audit/entry.ts';
@@ -19,6 +20,7 @@ import type { ObjectsDeps } from './objects-deps.ts';
 
 export type World = {
   home: string;
+  keys: KeyProvider;
   database: Database;
   gateway: Gateway;
   vault: BlobVault;
@@ -103,7 +105,7 @@ export async function openWorld(
     await rm(home, { recursive: true, force: true });
   };
   const objects = createObjects(deps);
-  return { home, database, gateway, vault, objects, deps, entries, asked, clock, policy, close };
+  return { home, keys, database, gateway, vault, objects, deps, entries, asked, clock, policy, close };
 }
 
 function countingIds(): Ids {
