@@ -7,15 +7,12 @@ import { blobKeyContext } from './blob-key-store.ts';
 import type { ChecksumAlgorithm } from './checksum.ts';
 import { type Digesting, type Digests, type DigestThreads, digestHere } from './digest-threads.ts';
 import { BLOB_LAYOUT, FRAME_BYTES, sealFrame } from './frame.ts';
-import type { FrameMemory } from './frame-memory.ts';
+import { FRAMES_A_WRITE, type FrameMemory } from './frame-memory.ts';
 import { createSealedFile, type SealedFile } from './sealed-file.ts';
 
 type Place = { keys: KeyProvider; threads: DigestThreads; memory: FrameMemory; path: string };
 type Sealing = { key: Uint8Array; blobId: string; file: SealedFile } & Pick<Place, 'threads' | 'memory'>;
 type Content = Pick<Blob, 'sizeBytes' | 'sha256' | 'md5'> & { checksums: Record<string, string> };
-
-/** Plaintext that waits to be sealed, while the one before is still read by a thread. */
-const FRAMES_IN_MEMORY = 3;
 
 /** Encrypts a stream into a file at `path`, or into memory when it is small; durable when this resolves. */
 export async function writeBlob(
@@ -67,8 +64,8 @@ function createFrames(
   const slots: { bytes: Buffer; summed: Promise<void> }[] = [];
   const slotOf = (index: number) => {
     const bytes = () => (isShared ? memory.take() : Buffer.allocUnsafe(contentLength));
-    const slot = slots[index % FRAMES_IN_MEMORY] ?? { bytes: bytes(), summed: Promise.resolve() };
-    slots[index % FRAMES_IN_MEMORY] = slot;
+    const slot = slots[index % FRAMES_A_WRITE] ?? { bytes: bytes(), summed: Promise.resolve() };
+    slots[index % FRAMES_A_WRITE] = slot;
     return slot;
   };
   let digesting: Digesting | undefined;
