@@ -1,72 +1,32 @@
 /** What is measured is what Prometheus reads: Debian's own scrapes a control plane, and its tool checks metrics, rules and the expressions of the dashboard. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { METRICS } from '#src/telemetry/metrics.ts';
 import { startControlPlane, type TestControlPlane } from '../control-plane.ts';
-import { type PrometheusPrograms, prometheusPrograms } from '../prometheus-package.ts';
+import { type Answer, type ScrapingPrometheus, startPrometheus } from '../scraping-prometheus.ts';
 
 const DEPLOY = join(import.meta.dirname, '../../deploy');
 const METRIC = /\bfumehood_[a-z_]+/g;
 
-type Answer = { status: string; data: { result: { metric: Record<string, string>; value: [number, string] }[] } };
 type Dashboard = { uid: string; panels: { title: string; targets: { expr: string }[] }[] };
 
-let programs: PrometheusPrograms;
-let scratch = '';
 let plane: TestControlPlane;
-let prometheus: ChildProcess;
-let url = '';
+let prometheus: ScrapingPrometheus;
 before(async () => {
-  programs = prometheusPrograms();
-  scratch = mkdtempSync(join(tmpdir(), 'fumehood-prometheus-'));
   plane = await startControlPlane();
-  const token = await plane.json<{ token: string }>(['token', 'create', '--scope', 'metrics.read', '--until', '1h']);
-  writeFileSync(join(scratch, 'fumehood.token'), token.token);
-  copyFileSync(join(DEPLOY, 'prometheus/alerts.yaml'), join(scratch, 'alerts.yaml'));
-  const config = readFileSync(join(DEPLOY, 'prometheus/prometheus.yaml'), 'utf8')
-    .replace('127.0.0.1:3863', new URL(plane.url).host)
-    .replaceAll('15s', '1s');
-  writeFileSync(join(scratch, 'prometheus.yaml'), config);
-  const port = await freePort();
-  url = `http://127.0.0.1:${port}`;
-  prometheus = spawn(
-    programs.prometheus,
-    [
-      `--config.file=${join(scratch, 'prometheus.yaml')}`,
-      `--storage.tsdb.path=${join(scratch, 'data')}`,
-      `--web.listen-address=127.0.0.1:${port}`,
-      '--log.level=error',
-    ],
-    { stdio: 'ignore' },
-  );
+  prometheus = await startPrometheus(plane);
 });
 after(async () => {
-  prometheus.kill('SIGKILL');
+  await prometheus.close();
   await plane.close();
-  rmSync(scratch, { recursive: true, force: true });
 });
 
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
-
-async function query(expression: string): Promise<Answer> {
-  const answer = await fetch(`${url}/api/v1/query?${new URLSearchParams({ query: expression })}`);
-  return (await answer.json()) as Answer;
-}
-
 async function value(expression: string): Promise<number | undefined> {
-  const { data } = await query(expression).catch(() => ({ data: { result: [] } }) as unknown as Answer);
+  const { data } = await prometheus.query(expression).catch(() => ({ data: { result: [] } }) as unknown as Answer);
   return data.result[0] === undefined ? undefined : Number(data.result[0].value[1]);
 }
 
@@ -90,7 +50,7 @@ test('Prometheus scrapes a control plane with a token that can do nothing else, 
   await until('fumehood_sandbox_start_duration_seconds_count', (starts) => starts === 1);
   await plane.json(['sandbox', 'delete', made.id, '--yes']);
   await until('fumehood_sandboxes{state="running"}', (running) => running === 0);
-  const rules = (await (await fetch(`${url}/api/v1/rules`)).json()) as {
+  const rules = (await (await fetch(`${prometheus.url}/api/v1/rules`)).json()) as {
     data: { groups: { rules: { health: string; name: string }[] }[] };
   };
   const all = rules.data.groups.flatMap((group) => group.rules);
@@ -98,7 +58,7 @@ test('Prometheus scrapes a control plane with a token that can do nothing else, 
 });
 
 test('promtool finds nothing to object to in the metrics', async () => {
-  const token = readFileSync(join(scratch, 'fumehood.token'), 'utf8');
+  const { programs, token } = prometheus;
   const answer = await fetch(`${plane.url}/metrics`, { headers: { authorization: `Bearer ${token}` } });
   const checked = spawnSync(programs.promtool, ['check', 'metrics'], { input: await answer.text(), encoding: 'utf8' });
   assert.equal(`${checked.stdout}${checked.stderr}`, '');
@@ -107,7 +67,10 @@ test('promtool finds nothing to object to in the metrics', async () => {
 
 test('the alert rules hold: none without a fault, each with its own', () => {
   const cwd = join(DEPLOY, 'prometheus');
-  const output = execFileSync(programs.promtool, ['test', 'rules', 'alerts.test.yaml'], { cwd, encoding: 'utf8' });
+  const output = execFileSync(prometheus.programs.promtool, ['test', 'rules', 'alerts.test.yaml'], {
+    cwd,
+    encoding: 'utf8',
+  });
   assert.match(output, /SUCCESS/);
   const rules = readFileSync(join(cwd, 'alerts.yaml'), 'utf8');
   const tested = readFileSync(join(cwd, 'alerts.test.yaml'), 'utf8');
@@ -127,7 +90,7 @@ test('every expression of the dashboard and of the rules is one, over metrics th
       const known = name in METRICS || name.replace(/_(bucket|sum|count)$/, '') in METRICS;
       assert.ok(known, `${name} in ${expression}`);
     }
-    const { status } = await query(expression.replaceAll('$__rate_interval', '1m'));
+    const { status } = await prometheus.query(expression.replaceAll('$__rate_interval', '1m'));
     assert.equal(status, 'success', expression);
   }
 });
