@@ -23,12 +23,17 @@ export async function openOwnMounts(): Promise<OwnMounts> {
   const outside = readlinkSync('/proc/self/ns/mnt');
   while (readlinkSync(`/proc/${pid}/ns/mnt`) === outside) await sleep(10);
   const within = ['nsenter', `--mount=/proc/${pid}/ns/mnt`, '--'];
+  const shell: OwnMounts['shell'] = (script, ...args) => {
+    const [program = '', ...words] = [...within, 'sh', '-ec', script, 'sh', ...args];
+    return execFileSync(program, words, { encoding: 'utf8' });
+  };
+  // The copies of what is mounted for sandboxes of others would keep their workspaces from going away.
+  shell(`sed -n 's|^[^ ]* [^ ]* [^ ]* [^ ]* \\(/run/fumehood/[^ ]*\\) .*|\\1|p' /proc/self/mountinfo | tac | while read -r path; do
+    umount --lazy "$path" 2>/dev/null || true
+  done`);
   return {
     within,
-    shell: (script, ...args) => {
-      const [program = '', ...words] = [...within, 'sh', '-ec', script, 'sh', ...args];
-      return execFileSync(program, words, { encoding: 'utf8' });
-    },
+    shell,
     close: () => void holder.kill('SIGKILL'),
   };
 }
