@@ -25,6 +25,9 @@ const CLIENTS: Record<string, string[]> = {
   'docs/how-to/use-from-python.md': ['httpx', 'websockets'],
 };
 
+/** Pages that install more than a page usually does. */
+const LONGER_MS: Record<string, number> = { 'docs/tutorials/first-notebook.md': 420_000 };
+
 /**
  * The commands of a page's console blocks. `$ ` starts a command and `> ` goes on with it; other lines are lines of its output, in
  * which `…` stands for anything; `exit: N` is its exit code where that is not 0.
@@ -84,7 +87,9 @@ async function runSteps(steps: Step[], env: NodeJS.ProcessEnv): Promise<void> {
 }
 
 for (const page of RUN) {
-  test(`the commands of ${page} do what it says, on a fresh home`, { timeout: 120_000 }, async () => {
+  test(`the commands of ${page} do what it says, on a fresh home`, {
+    timeout: LONGER_MS[page] ?? 120_000,
+  }, async () => {
     const scratch = await mkdtemp(join(tmpdir(), 'fumehood-docs-'));
     const { FUMEHOOD_TOKEN: _token, FUMEHOOD_URL: _url, ...inherited } = process.env;
     const env: NodeJS.ProcessEnv = {
