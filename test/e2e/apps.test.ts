@@ -8,6 +8,7 @@ import { startControlPlane, type TestControlPlane } from '../control-plane.ts';
 
 const PATIENCE_MS = 120_000;
 const LIMIT = { timeout: 300_000 };
+const HAS_READ = "import urllib.request as u; assert b'first' in u.urlopen('http://127.0.0.1:6006/data/runs').read()";
 
 let control: TestControlPlane;
 let browser: Browser;
@@ -31,7 +32,9 @@ after(async () => {
 });
 
 async function inside(script: string): Promise<void> {
-  const done = await control.run(['sandbox', 'exec', 'apps', '--', 'setsid', 'sh', '-c', script], { token: ada });
+  const done = await control.run(['sandbox', 'exec', 'apps', '--', 'setsid', '--wait', 'sh', '-c', script], {
+    token: ada,
+  });
   assert.equal(done.code, 0, done.stderr);
 }
 
@@ -78,9 +81,9 @@ test(
 
 test('TensorBoard shows its curves', LIMIT, async () => {
   await inside('python3 write_events.py');
-  await inside(
-    'nohup tensorboard --logdir logs --port 6006 >board.log 2>&1 & until grep -q http://localhost:6006 board.log; do sleep 0.1; done',
-  );
+  await inside('nohup tensorboard --logdir logs --port 6006 >board.log 2>&1 &');
+  // Its page asks once for what there is: it is opened when the server has read it.
+  await inside(`until python3 -c "${HAS_READ}" 2>/dev/null; do sleep 0.3; done`);
   const { page, failed } = await open('6006');
   for (const text of ['loss', 'first', '0.04']) await page.getByText(text, { exact: true }).first().waitFor();
   await keepPicture(page, 'tensorboard');

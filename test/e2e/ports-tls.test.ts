@@ -40,7 +40,7 @@ before(async () => {
   id = (await control.json<{ id: string }>(['sandbox', 'create', '--memory', '256m', '--disk', '64m'], { token })).id;
   await control.run(['sandbox', 'cp', APP, `${id}:/workspace/app.py`], { token });
   const start = 'nohup python3 app.py 7000 >/tmp/app 2>&1 & until grep -q ready /tmp/app; do sleep 0.1; done';
-  const done = await control.run(['sandbox', 'exec', id, '--', 'setsid', 'sh', '-c', start], { token });
+  const done = await control.run(['sandbox', 'exec', id, '--', 'setsid', '--wait', 'sh', '-c', start], { token });
   assert.equal(done.code, 0, done.stderr);
 });
 

@@ -35,7 +35,7 @@ after(async () => control?.close());
 /** Runs on in the background of the sandbox when the command that started it has ended. */
 async function startApp(id: string, port: string, as: { token: string }): Promise<void> {
   const script = `nohup python3 /workspace/app.py ${port} >/tmp/app-${port} 2>&1 & until grep -q ready /tmp/app-${port}; do sleep 0.1; done`;
-  const done = await control.run(['sandbox', 'exec', id, '--', 'setsid', 'sh', '-c', script], as);
+  const done = await control.run(['sandbox', 'exec', id, '--', 'setsid', '--wait', 'sh', '-c', script], as);
   assert.equal(done.code, 0, done.stderr);
 }
 
