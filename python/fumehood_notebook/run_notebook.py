@@ -3,7 +3,7 @@
     python run_notebook.py NOTEBOOK [OUTPUT]
 
 The notebook with its outputs is written to OUTPUT, also when a cell fails. Exit code 1 and the cell's error when one
-does; 2 when the environment has no Jupyter client.
+does; 2 when the environment has no Jupyter client, or the file is no notebook.
 """
 
 import os
@@ -17,7 +17,8 @@ try:
     from nbclient.exceptions import CellExecutionError, DeadKernelError
     from traitlets.config import Config
 except ImportError as missing:
-    print(f"notebooks are run by nbclient and ipykernel, and this environment lacks {missing.name}", file=sys.stderr)
+    print(f"error: Notebooks are run by nbclient and ipykernel, and there is no {missing.name} here.", file=sys.stderr)
+    print('  what to do: Name an environment that has them, such as "fumehood environment create notebook" makes.', file=sys.stderr)
     sys.exit(2)
 
 LONGEST_CELL_S = 7 * 86400
@@ -60,7 +61,12 @@ def run(notebook) -> int:
 
 
 def main() -> int:
-    notebook = nbformat.read(sys.argv[1], as_version=4)
+    try:
+        notebook = nbformat.read(sys.argv[1], as_version=4)
+    except Exception as error:
+        print(f'error: "{sys.argv[1]}" cannot be read as a notebook: {error}', file=sys.stderr)
+        print("  what to do: Open it in JupyterLab and save it again.", file=sys.stderr)
+        return 2
     # Cells of notebooks of before 4.5 have no ids; the form that is written asks for them.
     for cell in notebook.cells:
         cell.setdefault("id", os.urandom(4).hex())

@@ -1,6 +1,6 @@
 /** `fumehood run FILE`: a sandbox for one program: made, used, emptied into a folder, and removed whatever happens. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { AppError } from '#kernel/errors.ts';
 import { formatBytes, parseByteSize } from '#kernel/quantities.ts';
@@ -64,7 +64,21 @@ function programOf(context: Context): Program {
     throw new AppError('invalid', 'A notebook takes no arguments.', {
       details: { hint: 'Hand them in with --env K=V.' },
     });
+  if (kind === '.ipynb' && !isNotebook(file))
+    throw new AppError('invalid', `"${file}" is named like a notebook and is none: it is no JSON with cells.`, {
+      details: { hint: 'Open it in JupyterLab and save it again.' },
+    });
   return { file, name, notebook: kind === '.ipynb' };
+}
+
+function isNotebook(file: string): boolean {
+  try {
+    const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    // Of before version 4, cells are in worksheets.
+    return typeof parsed === 'object' && parsed !== null && ('cells' in parsed || 'worksheets' in parsed);
+  } catch {
+    return false;
+  }
 }
 
 function limitsOf(context: Context): Limits {

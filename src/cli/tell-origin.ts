@@ -15,7 +15,7 @@ export async function tellOrigin(context: Context, sandboxId: string): Promise<s
     const { items } = await context.api.send<{ items: Run[] }>('GET', at('runs'), { query: { limit: 100 } });
     const runs = items.filter((run) => run.sandbox === sandboxId);
     for (const run of runs) {
-      const named = `run "${cell(run.name)}" ${run.page ?? run.id}`;
+      const named = [`run ${run.id} "${cell(run.name)}"`, ...(run.page === null ? [] : [run.page])].join(' ');
       context.out.note(`${named} ${await originOf(context, `run:${run.id}`)}`);
     }
     if (runs.length === 0) context.out.note(`no run was tracked; ${await originOf(context, `sandbox:${sandboxId}`)}`);

@@ -101,8 +101,9 @@ test(
     );
     for (const [port, why] of [
       ['5000', /sandbox's way to mlflow/],
-      ['70000', /port/],
-      ['x', /port/],
+      ['70000', /70000 is no port[\s\S]*1 to 65535/],
+      ['0', /0 is no port/],
+      ['x', /"x" is not a number/],
     ] as const) {
       const done = await control.run(['sandbox', 'open', 'apps', '--port', port], { token: ada });
       assert.equal(done.code, 2, done.stderr);

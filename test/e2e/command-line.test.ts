@@ -107,6 +107,7 @@ test('run: a mistyped verb, another kind of file and arguments of a notebook are
     [['run', 'lst'], /Did you mean "fumehood run list"\?/],
     [['run', program('notes.txt', '')], /neither a Python file nor a notebook/],
     [['run', program('n.ipynb', '{}'), '--', 'x'], /--env K=V/],
+    [['run', program('n.ipynb', '{}')], /is none: it is no JSON with cells[\s\S]*save it again/],
   ];
   for (const [words, hint] of cases) {
     const done = await control.run(words);
@@ -135,7 +136,7 @@ test('run: a notebook runs cell by cell, is tracked, and comes back with its out
   assert.match(done.stdout, /^\[2\/4\]\n42$/m);
   assert.match(done.stderr, /ValueError: on purpose/);
   assert.doesNotMatch(done.stderr, /without encryption/, 'the kernel listens on sockets of its user, on no port');
-  assert.match(done.stderr, /^run [0-9a-f]{32} "noted" http\S+ from environment:cells$/m);
+  assert.match(done.stderr, /^run ([0-9a-f]{32}) "noted" http:\/\/runs\.localhost:\d+\/\1 from environment:cells$/m);
   const back = JSON.parse(readFileSync(join(out, 'noted.ipynb'), 'utf8')) as {
     cells: { outputs: { output_type: string; data?: Record<string, string[]> }[] }[];
   };

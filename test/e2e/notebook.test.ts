@@ -201,5 +201,12 @@ test("another person's browser is refused: without a ticket, with a used one, an
   assert.equal(used?.status(), 401);
   assert.match(await theirs.locator('h1').innerText(), /used already/);
   await keepPicture(theirs, 'refused');
+  const { items } = await control.json<{ items: { id: string; page: string }[] }>(['run', 'list'], { token: ada });
+  const [tracked] = items;
+  assert.ok(tracked !== undefined);
+  const unseen = await theirs.goto(tracked.page);
+  assert.equal(unseen?.status(), 401);
+  const told = await theirs.locator('body').innerText();
+  assert.ok(told.includes(`fumehood run open ${tracked.id}`), told);
   await other.close();
 });

@@ -14,6 +14,10 @@ export const openFlags: readonly Flag[] = [
 /** Asks for a one-time link to a sandbox's port, and shows it. */
 export async function openSandbox(context: Context, id: string): Promise<undefined> {
   const port = numberOf('port', context.text('port'));
+  if (port !== undefined && (!Number.isInteger(port) || port < 1 || port > 65_535))
+    throw new AppError('invalid', `--port: ${port} is no port.`, {
+      details: { hint: 'Give a number from 1 to 65535, on which something listens in the sandbox.' },
+    });
   const end = context.out.phase(port === undefined ? 'Starting JupyterLab' : `Opening port ${port}`);
   const opened = await context.api
     .send<Opened>('POST', at('sandboxes', id, 'open'), { body: body({ port }) })
