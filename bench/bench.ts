@@ -9,6 +9,7 @@ import { measureCommandLine } from './cases/command-line.ts';
 import { measureControlPlane } from './cases/control-plane.ts';
 import { measureObjects } from './cases/objects.ts';
 import { measurePolicy } from './cases/policy.ts';
+import { measureManyRules } from './cases/policy-rules.ts';
 import { measurePorts } from './cases/ports.ts';
 import { measureSandboxes } from './cases/sandboxes.ts';
 import { measureSlopes } from './cases/slopes.ts';
@@ -17,7 +18,7 @@ import type { Row } from './measure.ts';
 import { machine, markdown, table } from './report.ts';
 
 const CASES: Record<string, (say: (text: string) => void) => Promise<Row[]>> = {
-  policy: measurePolicy,
+  policy: async () => [...(await measurePolicy()), ...(await measureManyRules())],
   audit: measureAudit,
   'control-plane': measureControlPlane,
   'command-line': measureCommandLine,
