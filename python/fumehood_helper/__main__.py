@@ -6,7 +6,6 @@ import socket
 import sys
 import threading
 
-import control_groups
 import limits
 import names
 import network
@@ -73,7 +72,6 @@ OPERATIONS = {
     "release_workspace": workspace.release,
     "run": processes.run,
     "limit": limits.limit,
-    "stir": control_groups.stir,
     "hostname": names.hostname,
     "traces": traces.look,
     "compile": compile_code,

@@ -8,6 +8,7 @@ import threading
 
 SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 SEALED = ("runc", "crun")
+FIRST_NUMBER = 64
 FOLDERS = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 _copies = {}
@@ -50,8 +51,10 @@ def _seal(path):
                 sent += os.sendfile(number, file.fileno(), sent, size - sent)
         fcntl.fcntl(number, fcntl.F_ADD_SEALS, SEALS)
         if os.access(f"/proc/self/fd/{number}", os.X_OK):
-            return number
+            # Out of the way of the descriptors that a program is given.
+            return fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, FIRST_NUMBER)
     except OSError:
         pass
-    os.close(number)
+    finally:
+        os.close(number)
     return None

@@ -221,8 +221,6 @@ export interface Driver {
   probe(): Promise<Probe>;
   /** Left out by a driver that has neither pools nor processes beside it. */
   vitals?(): Promise<Vitals>;
-  /** Says that a start may follow at once: what it would wait for can begin. Left out by a driver that waits for nothing. */
-  expect?(): void;
   /** Starts the sandbox, agent answering, doors open; idempotent by sandbox id. Throws AppError('capability_missing') for what it cannot enforce. */
   start(options: StartOptions): Promise<Handle>;
   /** Makes a sandbox that outlived the control plane usable again: doors reopened, agent found. Throws when it is gone. */

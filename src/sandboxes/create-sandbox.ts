@@ -19,7 +19,6 @@ export async function createSandbox(
   input: { identity: Identity; requestId: string; request: SandboxRequest },
 ): Promise<Sandbox> {
   const id = deps.ids.next('sb');
-  deps.driver.expect?.();
   return deps.mutex(id, async () => {
     const probe = await deps.driver.probe();
     const admission = await admitSandbox(deps, id, probe, input);

@@ -47,7 +47,6 @@ function createOciDriver(deps: DriverDeps): Driver {
     id: 'oci',
     probe: parts.probe,
     vitals: () => vitals(parts, ahead),
-    expect: parts.expect,
     start: (options) => restock.during(() => start(parts, ahead, options)),
     recover: (handle) => recover(parts, handle),
     inspect: async (handle) => inspectContainer(parts, containerIn(handle)),

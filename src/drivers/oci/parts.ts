@@ -36,8 +36,6 @@ export type Parts = {
   agentCode: () => Promise<string>;
   probe: () => Promise<Probe>;
   look: Look;
-  /** Begins what a start would otherwise wait for. */
-  expect: () => void;
 };
 
 export function createParts(deps: DriverDeps, serve: (connection: DoorConnection) => void): Parts {
@@ -63,24 +61,7 @@ export function createParts(deps: DriverDeps, serve: (connection: DoorConnection
     runtime: createRuntime({ helper, paths, timeoutMs }),
     agentCode: createAgentCode({ pythonDir: deps.pythonDir, python: PYTHON, folder: paths.code, helper }),
     look: lookBy(helper),
-    expect: createExpect(helper),
     probe: freshProbe(() => probeHost(paths)),
-  };
-}
-
-/** Asks the kernel to make ready for a change of control groups; one such wait at a time. It costs nothing when no start follows. */
-function createExpect(helper: Helper): () => void {
-  let waiting = false;
-  return () => {
-    if (waiting) return;
-    waiting = true;
-    helper
-      .ask('stir', {})
-      // A start that finds the kernel unprepared waits itself.
-      .catch(() => undefined)
-      .finally(() => {
-        waiting = false;
-      });
   };
 }
 

@@ -27,7 +27,7 @@ export function createRuntime(deps: { helper: Helper; paths: Paths; timeoutMs: n
   const { paths, timeoutMs } = deps;
   const call = async (
     argv: string[],
-    options: { socket?: string; log?: string } = {},
+    options: { socket?: string; log?: string; moves?: boolean } = {},
   ): Promise<{ exitCode: number; log: string }> => {
     const { ok } = await deps.helper.ask('run', { argv, timeoutMs, ...options });
     const done = ok as { exitCode: number; log: string; timedOut: boolean };
@@ -48,7 +48,7 @@ export function createRuntime(deps: { helper: Helper; paths: Paths; timeoutMs: n
       const inherits = runtime !== RUNSC;
       const words = ['--log', log, 'run', '--detach', ...(inherits ? ['--preserve-fds', '1'] : [])];
       const argv = [...command(runtime, slot), ...words, '--pid-file', pidFile, '--bundle', bundle, slot];
-      const done = await call(argv, { log, ...(inherits ? { socket } : {}) });
+      const done = await call(argv, { log, moves: true, ...(inherits ? { socket } : {}) });
       if (done.exitCode === 0) return;
       throw new AppError('unavailable', `${runtime} could not start the sandbox: ${lastReason(done.log)}`, {
         details: { hint: 'Run "fumehood doctor" to see what this host can enforce.' },
