@@ -196,3 +196,17 @@ test('what destroys asks first, and without a terminal wants --yes', async () =>
   assert.equal(code, 2);
   assert.match(stderr, /--yes/);
 });
+
+test('a flag that would do nothing, and a folder that cannot be written, are refused before the work begins', async () => {
+  const refused: [string[], RegExp][] = [
+    [['doctor', '--runtime', 'runc'], /--runtime is for attacks[\s\S]*Add --escape/],
+    [['docs', 'build', '/proc/x/y'], /"\/proc\/x" cannot be written/],
+    [['token', 's3-key', '--ttl', '99h'], /not between 1m and 12h/],
+    [['top', '--every', '1ms'], /between 500ms and 1m/],
+  ];
+  for (const [words, says] of refused) {
+    const { code, stdout, stderr } = await run(words);
+    assert.deepEqual([code, stdout], [2, ''], stderr);
+    assert.match(stderr, says);
+  }
+});

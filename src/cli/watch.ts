@@ -77,6 +77,9 @@ export const canDrawOver = (context: Context): boolean =>
 /** How often to look, of `--every`. */
 export function intervalOf(text: string | undefined, parse: (text: string) => number): number {
   const everyMs = text === undefined ? 2000 : parse(text);
-  if (everyMs < 500 || everyMs > 60_000) throw new AppError('invalid', '--every is between 500ms and 1m.');
+  if (everyMs < 500 || everyMs > 60_000)
+    throw new AppError('invalid', '--every is between 500ms and 1m.', {
+      details: { hint: 'Write it like --every 2s.' },
+    });
   return everyMs;
 }

@@ -85,7 +85,8 @@ export const runObject = (run: Pick<Run, 'id' | 'name' | 'owner'>, labels: strin
   labels,
 });
 
-export const noSuchRun = (id: string): AppError => new AppError('not_found', `Run with id=${id} not found`);
+export const noSuchRun = (id: string): AppError =>
+  new AppError('not_found', `Run with id=${id} not found`, { details: { hint: 'See "fumehood run list".' } });
 
 /** Refuses what only an active run may take. */
 export function assertActive(run: Run): void {

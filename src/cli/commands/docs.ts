@@ -1,4 +1,6 @@
-import { resolve } from 'node:path';
+import { accessSync, constants, existsSync, mkdirSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { AppError } from '#kernel/errors.ts';
 import type { Command } from '../command.ts';
 
 /** `fumehood docs`. */
@@ -11,6 +13,7 @@ export const docs: readonly Command[] = [
     run: async (context) => {
       const { buildSite } = await import('../build-site.ts');
       const folder = resolve(context.arg('DIR'));
+      makeFolder(folder);
       const end = context.out.phase('Building the documentation');
       await buildSite({ folder, env: context.env }).catch((error) => {
         end('failed');
@@ -22,3 +25,17 @@ export const docs: readonly Command[] = [
     },
   },
 ];
+
+/** Before the work of some seconds, not after it. Step by step: where nothing can be made, as below /proc, Node's own recursion has no end. */
+function makeFolder(folder: string): void {
+  try {
+    if (!existsSync(dirname(folder))) makeFolder(dirname(folder));
+    if (!existsSync(folder)) mkdirSync(folder);
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    throw new AppError('invalid', `"${folder}" cannot be written (${(error as NodeJS.ErrnoException).code}).`, {
+      details: { hint: 'Name a folder that is not there yet, in one that you may write to.' },
+    });
+  }
+}

@@ -29,6 +29,11 @@ export const doctor: readonly Command[] = [
     ],
     run: async (context) => {
       if (context.on('escape')) return (await import('../escape-scorecard.ts')).runEscapeSuite(context);
+      const stray = ['runtime', 'only', 'out'].find((flag) => context.text(flag) ?? context.many(flag)[0]);
+      if (stray !== undefined)
+        throw new AppError('invalid', `--${stray} is for attacks on sandboxes, which were not asked for.`, {
+          details: { hint: 'Add --escape, or leave it out.' },
+        });
       const first = await look(context);
       const mended = context.on('fix') ? await fix(context, first.checks) : [];
       const { checks, usable, ...found } = mended.length > 0 ? await look(context) : first;

@@ -18,8 +18,7 @@ export const s3Keys: readonly Command[] = [
       { name: 'export', help: 'as lines for a shell: address, key pair and region' },
     ],
     run: async (context) => {
-      const ttl = context.text('ttl');
-      const ttlSeconds = ttl === undefined ? undefined : Math.round(parseDuration(ttl) / 1000);
+      const ttlSeconds = secondsOf(context.text('ttl'));
       const request = body({ readOnly: context.on('read-only') || undefined, ttlSeconds });
       const endpoint = await endpointOf(context);
       const key = await context.api.send<Key>('POST', at('access-keys'), { body: request });
@@ -58,6 +57,16 @@ export const s3Keys: readonly Command[] = [
     },
   },
 ];
+
+function secondsOf(ttl: string | undefined): number | undefined {
+  if (ttl === undefined) return undefined;
+  const seconds = Math.round(parseDuration(ttl) / 1000);
+  if (seconds < 60 || seconds > 12 * 60 * 60)
+    throw new AppError('invalid', `--ttl: "${ttl}" is not between 1m and 12h.`, {
+      details: { hint: 'Write it like --ttl 2h; make a new key pair when it has ended.' },
+    });
+  return seconds;
+}
 
 async function endpointOf(context: Context): Promise<string> {
   const { doors } = await context.api.send<{ doors: Record<string, string> }>('GET', at('status'));
