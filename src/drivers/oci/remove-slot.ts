@@ -8,7 +8,9 @@ import { isOfRange, remainsOf, runtimeCalls, slotsOf, unclaimedNetworks } from '
 import type { Parts } from './parts.ts';
 import { type SlotPaths, slotPaths } from './paths.ts';
 
-const LETTING_GO_MS = 5000;
+/** A runtime that starts another sandbox holds a copy of all mounts until it has its own root: some seconds on a machine with much to do. */
+const LETTING_GO_MS = 15_000;
+const DYING_MS = 5000;
 
 /** Removes in the order in which things hold each other, goes on past what fails, and then looks what is left. */
 export async function removeSlot(parts: Parts, slot: string): Promise<LeftOver[]> {
@@ -90,7 +92,7 @@ async function killFirst(own: SlotPaths, firstId: number | undefined): Promise<v
   thaw(own.cgroup);
   if (firstId === undefined || !existsSync(own.pidFile)) return;
   const pid = Number(readFileSync(own.pidFile, 'utf8').trim());
-  const deadline = performance.now() + LETTING_GO_MS;
+  const deadline = performance.now() + DYING_MS;
   while (isOfRange(pid, firstId) && performance.now() < deadline) {
     kill(pid);
     await new Promise((resolve) => setTimeout(resolve, 3));
