@@ -4,7 +4,10 @@ import { createBodyBudget } from './body-budget.ts';
 import type { Peer } from './door.ts';
 
 it('a sandbox keeps as many bytes of bodies as its budget has, over all its requests, and others keep theirs', () => {
-  const budget = createBodyBudget({ sandboxBytes: 100, externalBytes: 50 });
+  const budget = createBodyBudget({
+    sandboxBytes: { request: 100, answer: 30 },
+    externalBytes: { request: 50, answer: 50 },
+  });
   const one: Peer = { kind: 'sandbox', sandboxId: 'sb-1' };
   const [first, second] = [budget.open(one), budget.open(one)];
   first.hold(60);
@@ -13,6 +16,8 @@ it('a sandbox keeps as many bytes of bodies as its budget has, over all its requ
   budget.open({ kind: 'sandbox', sandboxId: 'sb-2' }).hold(100);
   budget.open({ kind: 'external' }).hold(50);
   assert.throws(() => budget.open({ kind: 'external' }).hold(1), { code: 'too_many_requests' });
+  second.hold(30, 'answer');
+  assert.throws(() => first.hold(1, 'answer'), { code: 'too_many_requests' });
   first.release();
   first.release();
   second.hold(60);

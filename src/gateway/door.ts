@@ -1,6 +1,8 @@
 /** The shape of a door: one protocol, translation only. Wire request → use case → wire response or wire error. */
+
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { BodyHold } from './body-budget.ts';
 
 /** Where a connection came from: a sandbox's own listener (the connection is the identity), or the control plane's address. */
 export type Peer = { kind: 'sandbox'; sandboxId: string } | { kind: 'external' };
@@ -12,7 +14,7 @@ export type Exchange = {
   peer: Peer;
   requestId: string;
   /** Accounts for bytes of the body that are kept in memory. Throws `too_many_requests`. */
-  hold: (bytes: number) => void;
+  hold: BodyHold['hold'];
   /** The door says which row of its table serves the request, for log and metrics. */
   route?: string;
 };

@@ -15,6 +15,8 @@ export type OpenRequest = Caller & {
   /** The bytes of one part of a multipart upload, from 1; not together with `range`. */
   partNumber?: number;
   conditions?: Conditions;
+  /** Told how many bytes will be read, before the first is; what it throws ends the reading. */
+  admit?: (bytes: number) => void;
 };
 
 /** An object with its bytes. `sizeBytes` is of the whole, also when `range` says which bytes `body` gives. */
@@ -33,6 +35,7 @@ export async function headObject(deps: ObjectsDeps, request: OpenRequest): Promi
  */
 export async function openObject(deps: ObjectsDeps, request: OpenRequest): Promise<OpenObject> {
   const { object, range, blobs } = await cross(deps, request, 'read');
+  request.admit?.(range === undefined ? object.sizeBytes : range.end - range.start + 1);
   const body = await streamOf(readPieces(deps.vault, blobs, range));
   return { ...object, range, body };
 }

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
+import { BYTES_OF_A_READ } from '#src/objects/frame-memory.ts';
 import { freeNow } from '#src/objects/free-now.ts';
 import type { OpenRequest } from '#src/objects/open-object.ts';
 import { isoTime, quoted, setChecksums, setObjectHeaders } from './object-answer.ts';
@@ -31,7 +32,8 @@ const openRequest = ({ request, caller }: Call): OpenRequest => {
 /** GetObject. */
 export async function getObject(call: Call): Promise<void> {
   const overrides = readOverrides(call.request);
-  const object = await call.objects.open(openRequest(call));
+  const admit = (bytes: number): void => call.hold(Math.min(BYTES_OF_A_READ, bytes), 'answer');
+  const object = await call.objects.open({ ...openRequest(call), admit });
   try {
     setObjectHeaders(call.response, call.request, object, overrides);
     await sendBody(object.body, call.response);

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { DoorRoute } from '#src/gateway/door.ts';
+import type { DoorRoute, Exchange } from '#src/gateway/door.ts';
 import type { Objects } from '#src/objects/create-objects.ts';
 import type { Caller } from '#src/objects/object.ts';
 import type { ChunkSigning } from './aws-chunked.ts';
@@ -15,7 +15,7 @@ export type Call = {
   response: ServerResponse;
   signing: ChunkSigning | undefined;
   /** Accounts for bytes of the body that are kept in memory. */
-  hold: (bytes: number) => void;
+  hold: Exchange['hold'];
   /** Sends XML with status 200. */
   xml(text: string): void;
   /** Sends no body. */
