@@ -93,7 +93,7 @@ export function removeEmptyFolders(paths: Paths): void {
     for (const folder of [runtimeRoot, gvisorRoot, networks, sockets, mounts, sandboxes, runDir])
       if (existsSync(folder)) rmdirSync(folder);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOTEMPTY') return;
+    if (['ENOTEMPTY', 'EEXIST', 'EBUSY'].includes((error as NodeJS.ErrnoException).code ?? '')) return;
     throw error;
   }
   rmSync(join(HOMES, paths.homeId), { force: true });
