@@ -91,7 +91,7 @@ def work():
             sent[0] += sock.send(b"a" * 65536)
     except OSError: pass
     time.sleep(2)
-threads = [threading.Thread(target=work) for _ in range(60)]
+threads = [threading.Thread(target=work) for _ in range(40)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
 print(json.dumps({"sent": sent[0]}))`,
@@ -117,7 +117,7 @@ print(json.dumps({"sent": sent}))`,
       title: 'answers without an end that nobody reads',
       program: `
 held = []
-for _ in range(60):
+for _ in range(20):
     sock = door(3128)
     try: sock.sendall(b"GET http://%s/endless HTTP/1.1\\r\\nHost: %s\\r\\n\\r\\n" % (WORD.encode(), WORD.encode()))
     except OSError: pass
