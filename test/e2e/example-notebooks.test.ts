@@ -108,6 +108,9 @@ test('generate.ipynb: a sandbox that was granted the model alone loads it and wr
   ]);
   const [loaded = '', text = ''] = await runAll(page, notebook);
   assert.match(loaded, /loaded [0-9a-f]{32}|loaded m-[0-9a-f]+/);
-  assert.match(text, /The following [\s\S]*-{60}\s[\s\S]*An expression [\s\S]*-{60}/);
+  // A model of a few steps writes any bytes, also such as move a terminal's cursor over what was there.
+  const [first = '', second = '', ...rest] = text.split(/-{60}/);
+  assert.ok(first.trim() !== '' && second.trim() !== '' && first !== second, text);
+  assert.equal(rest.length, 1);
   await keepPicture(page, 'generate');
 });
