@@ -3,13 +3,14 @@ import { posix } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { AppError } from '#kernel/errors.ts';
+import type { Session } from '#src/drivers/driver.ts';
 import { type Route, route } from '#src/http/route.ts';
 import { serveExec } from '#src/http/serve-exec.ts';
 import { type WebSocketRoute, webSocketRoute } from '#src/http/websocket-route.ts';
 import { ExecRequest, execInSandbox, PythonRequest, runPythonInSandbox } from './exec-in-sandbox.ts';
 import type { SandboxDeps } from './sandbox-deps.ts';
 import { FilePath, Ref } from './sandbox-paths.ts';
-import { openSession } from './use-sandbox.ts';
+import { openSession, type Use } from './use-sandbox.ts';
 import { watchFilesRoute } from './watch-files-route.ts';
 
 const FileInfo = z.object({
@@ -48,6 +49,17 @@ export function sandboxStreamRoutes(deps: SandboxDeps): WebSocketRoute[] {
   ];
 }
 
+type FileUse = 'list' | 'read' | 'write' | 'remove';
+
+/** The files of a sandbox, for one use of one path, which the entry names. */
+async function openFiles(deps: SandboxDeps, use: Use, what: FileUse, path: string): Promise<Session['files']> {
+  const { session } = await openSession(deps, use, 'sandbox.files', async (_tx, crossing) => {
+    crossing.detail('use', what);
+    crossing.detail('path', path);
+  });
+  return session.files;
+}
+
 /** File routes: contents are streamed, paths are resolved inside the wall by the agent. */
 export function sandboxFileRoutes(deps: SandboxDeps): Route[] {
   return [
@@ -61,8 +73,8 @@ export function sandboxFileRoutes(deps: SandboxDeps): Route[] {
       query: FilePath,
       response: z.object({ items: z.array(FileInfo), next: z.null() }),
       handle: async ({ params, query, identity, requestId }) => {
-        const { session } = await openSession(deps, { identity, requestId, ref: params.id }, 'sandbox.files');
-        return { items: await session.files.list(query.path), next: null };
+        const files = await openFiles(deps, { identity, requestId, ref: params.id }, 'list', query.path);
+        return { items: await files.list(query.path), next: null };
       },
     }),
     route({
@@ -75,14 +87,14 @@ export function sandboxFileRoutes(deps: SandboxDeps): Route[] {
       query: FilePath,
       response: 'stream',
       handle: async ({ params, query, identity, requestId, raw }) => {
-        const { session } = await openSession(deps, { identity, requestId, ref: params.id }, 'sandbox.files');
-        const info = await session.files.stat(query.path);
+        const files = await openFiles(deps, { identity, requestId, ref: params.id }, 'read', query.path);
+        const info = await files.stat(query.path);
         if (info.kind !== 'file') {
           throw new AppError('invalid', `${query.path} is a ${info.kind}, not a file.`, {
             details: { field: 'path', hint: 'Name a regular file.' },
           });
         }
-        const content = await session.files.read(query.path);
+        const content = await files.read(query.path);
         raw.response.writeHead(200, { 'content-type': 'application/octet-stream' });
         await pipeline(content, raw.response);
         return undefined;
@@ -105,10 +117,10 @@ export function sandboxFileRoutes(deps: SandboxDeps): Route[] {
       bodyKind: 'raw',
       response: z.object({ path: z.string(), sizeBytes: z.number() }),
       handle: async ({ params, query, identity, requestId, raw }) => {
-        const { session } = await openSession(deps, { identity, requestId, ref: params.id }, 'sandbox.files');
+        const files = await openFiles(deps, { identity, requestId, ref: params.id }, 'write', query.path);
         const mode = query.mode === undefined ? {} : { mode: Number.parseInt(query.mode, 8) };
-        if (query.parents) await session.files.makeDirectory(posix.dirname(query.path));
-        const { sizeBytes } = await session.files.write(query.path, raw.request, mode);
+        if (query.parents) await files.makeDirectory(posix.dirname(query.path));
+        const { sizeBytes } = await files.write(query.path, raw.request, mode);
         return { path: query.path, sizeBytes };
       },
     }),
@@ -122,8 +134,8 @@ export function sandboxFileRoutes(deps: SandboxDeps): Route[] {
       query: FilePath.extend({ recursive: z.stringbool().default(false) }),
       response: z.object({ path: z.string() }),
       handle: async ({ params, query, identity, requestId }) => {
-        const { session } = await openSession(deps, { identity, requestId, ref: params.id }, 'sandbox.files');
-        await session.files.remove(query.path, { recursive: query.recursive });
+        const files = await openFiles(deps, { identity, requestId, ref: params.id }, 'remove', query.path);
+        await files.remove(query.path, { recursive: query.recursive });
         return { path: query.path };
       },
     }),

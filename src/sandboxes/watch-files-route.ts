@@ -44,9 +44,10 @@ export function watchFilesRoute(deps: SandboxDeps): Route {
     handle: async (request) => {
       const { params, identity, requestId } = request;
       const use = { identity, requestId, ref: params.id };
-      const { live, session } = await openSession(deps, use, 'sandbox.files', async (_tx, crossing) =>
-        crossing.detail('use', 'watch'),
-      );
+      const { live, session } = await openSession(deps, use, 'sandbox.files', async (_tx, crossing) => {
+        crossing.detail('use', 'watch');
+        crossing.detail('path', request.query.path);
+      });
       if (live.watches >= MOST_WATCHES)
         throw new AppError('too_many_requests', `${MOST_WATCHES} folders of this sandbox are watched already.`, {
           details: { hint: 'End a watch first, or watch a folder above: what is below is watched too.' },

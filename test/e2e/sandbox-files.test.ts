@@ -48,6 +48,19 @@ test('cp: standard input becomes a file, a file goes to standard output, byte by
   assert.ok(!readdirSync('.').includes('-'));
 });
 
+test('each use of a file is in the audit log, with what was done and its path', { timeout: 120_000 }, async () => {
+  await control.json(['sandbox', 'create', '--name', 'seen', '--memory', '128m', '--disk', '64m']);
+  await control.run(['sandbox', 'cp', '-', 'seen:note.txt'], { input: 'written' });
+  await control.run(['sandbox', 'cp', 'seen:note.txt', '-']);
+  const token = await control.user('olga', 'officer');
+  const { items } = await control.json<{ items: { outcome: string; details: Record<string, unknown> }[] }>(
+    ['audit', 'list', '--action', 'sandbox.files', '--limit', '100'],
+    { token },
+  );
+  const uses = items.filter(({ outcome, details }) => outcome === 'ok' && details.path === '/workspace/note.txt');
+  assert.deepEqual([...new Set(uses.map(({ details }) => details.use))].sort(), ['list', 'read', 'write']);
+});
+
 test('cp: a wrong pair of ends is refused with what to do', { timeout: 120_000 }, async () => {
   const wrong: [args: string[], says: RegExp][] = [
     [['a.txt', 'b.txt'], /Neither "a\.txt" nor "b\.txt" is in a sandbox\.[\s\S]*ID:PATH/],
