@@ -1,8 +1,9 @@
 /** A certificate authority of a test's own, and what it issues. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { havePackages } from '#src/cli/debian-package.ts';
 
 export type Pair = { cert: string; key: string };
 
@@ -12,6 +13,11 @@ export function makeAuthority(folder: string): {
   issue: (names: string[], days?: [from: string, to: string]) => Pair;
 } {
   const file = (name: string): string => join(folder, name);
+  havePackages({
+    packages: ['openssl'],
+    find: () => spawnSync('openssl', ['version']).status === 0,
+    need: 'The tests of certificates need openssl',
+  });
   const openssl = (...args: string[]): void => void execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' });
   const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
   openssl(
