@@ -26,6 +26,7 @@ import type { Config } from '#src/config/load-config.ts';
 import { datasetRoutes } from '#src/datasets/dataset-routes.ts';
 import { selectTagsOfName } from '#src/datasets/dataset-store.ts';
 import { sweepDatasetUploads } from '#src/datasets/upload-dataset.ts';
+import { createBuildProgress } from '#src/environments/build-progress.ts';
 import { environmentRoutes } from '#src/environments/environment-routes.ts';
 import { RUNS_SITE } from '#src/gateway/sites/site-address.ts';
 import type { Route } from '#src/http/route.ts';
@@ -172,6 +173,7 @@ function routesOf(
     clock,
     python: data.python,
     indexUrl: core.settings['index.url'],
+    builds: createBuildProgress({ clock, indexUrl: core.settings['index.url'] }),
     withSandbox: createBuildSandboxes(sandboxes),
     inUse: (digest: string) => database.read((reader) => isUsedBySandbox(reader, digest)),
   };

@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import { AppError } from '#kernel/errors.ts';
 import type { BuildSession, WithBuildSandbox } from '#src/environments/build-wheels.ts';
+import { eachLine } from '#src/environments/each-line.ts';
 import { createSandbox } from '#src/sandboxes/create-sandbox.ts';
 import { deleteSandbox } from '#src/sandboxes/delete-sandbox.ts';
 import { execInSandbox } from '#src/sandboxes/exec-in-sandbox.ts';
@@ -26,10 +27,14 @@ export const createBuildSandboxes =
 function sessionOf(deps: SandboxDeps, use: Use): BuildSession {
   const files = async () => (await openSession(deps, use, 'sandbox.files')).session.files;
   return {
-    run: async (argv, env) => {
+    run: async (argv, env, onLine) => {
       const exec = await execInSandbox(deps, use, { argv, env });
       exec.stdin.end();
-      const [stdout, stderr, result] = await Promise.all([tail(exec.stdout), tail(exec.stderr), exec.result]);
+      const [stdout, stderr, result] = await Promise.all([
+        tail(exec.stdout, onLine),
+        tail(exec.stderr, onLine),
+        exec.result,
+      ]);
       return { exitCode: result.exitCode, output: `${stdout}\n${stderr}` };
     },
     write: async (path, text) => {
@@ -45,9 +50,13 @@ function sessionOf(deps: SandboxDeps, use: Use): BuildSession {
   };
 }
 
-/** The end of a stream's text. */
-async function tail(stream: Readable): Promise<string> {
+/** The end of a stream's text; its lines are told as they come. */
+async function tail(stream: Readable, onLine: (line: string) => void = () => undefined): Promise<string> {
+  const lines = eachLine(onLine);
   let text = '';
-  for await (const chunk of stream) text = (text + String(chunk)).slice(-LONGEST_OUTPUT_BYTES);
+  for await (const chunk of stream) {
+    text = (text + String(chunk)).slice(-LONGEST_OUTPUT_BYTES);
+    lines(chunk);
+  }
   return text;
 }

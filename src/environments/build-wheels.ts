@@ -6,10 +6,15 @@ import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { AppError } from '#kernel/errors.ts';
 import type { Identity } from '#src/gateway/crossing.ts';
+import type { Telling } from './build-progress.ts';
 
 /** What a build may do in its sandbox. `output` is stdout and stderr, cut. */
 export type BuildSession = {
-  run(argv: string[], env: Record<string, string>): Promise<{ exitCode: number; output: string }>;
+  run(
+    argv: string[],
+    env: Record<string, string>,
+    onLine?: (line: string) => void,
+  ): Promise<{ exitCode: number; output: string }>;
   write(path: string, text: string): Promise<void>;
   list(folder: string): Promise<{ name: string; sizeBytes: number }[]>;
   read(path: string): Promise<Readable>;
@@ -40,9 +45,17 @@ export function indexHosts(indexUrl: string | undefined): string[] {
  */
 export async function buildWheels(
   deps: { withSandbox: WithBuildSandbox; indexUrl: string | undefined },
-  input: { identity: Identity; requestId: string; requirements: string; folder: string; name: string },
+  input: {
+    identity: Identity;
+    requestId: string;
+    requirements: string;
+    folder: string;
+    name: string;
+    telling: Telling;
+  },
 ): Promise<void> {
-  const { identity, requestId, requirements, folder } = input;
+  const { identity, requestId, requirements, folder, telling } = input;
+  telling.phase('build');
   refuseCredentials(deps.indexUrl);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const egress = indexHosts(deps.indexUrl);
@@ -54,21 +67,15 @@ export async function buildWheels(
       PIP_DISABLE_PIP_VERSION_CHECK: '1',
       PIP_NO_CACHE_DIR: '1',
       PIP_NO_INPUT: '1',
+      PIP_PROGRESS_BAR: 'off',
+      PYTHONUNBUFFERED: '1',
       TMPDIR: '/workspace/tmp',
       ...(deps.indexUrl === undefined ? {} : { PIP_INDEX_URL: deps.indexUrl }),
     };
     await succeed(session, ['mkdir', '-p', '/workspace/tmp', '/workspace/wheels'], env);
     await succeed(session, ['/usr/bin/python3', '-m', 'venv', '/workspace/build'], env);
-    const wheel = [
-      'wheel',
-      '--quiet',
-      '--use-pep517',
-      '--wheel-dir',
-      '/workspace/wheels',
-      '-r',
-      '/workspace/requirements.in',
-    ];
-    await succeed(session, ['/workspace/build/bin/python', '-m', 'pip', ...wheel], env);
+    const wheel = ['wheel', '--use-pep517', '--wheel-dir', '/workspace/wheels', '-r', '/workspace/requirements.in'];
+    await succeed(session, ['/workspace/build/bin/python', '-m', 'pip', ...wheel], env, telling.log);
     await bringOut(session, folder);
   });
 }
@@ -85,8 +92,13 @@ function refuseCredentials(indexUrl: string | undefined): void {
   );
 }
 
-async function succeed(session: BuildSession, argv: string[], env: Record<string, string>): Promise<void> {
-  const { exitCode, output } = await session.run(argv, env);
+async function succeed(
+  session: BuildSession,
+  argv: string[],
+  env: Record<string, string>,
+  onLine?: (line: string) => void,
+): Promise<void> {
+  const { exitCode, output } = await session.run(argv, env, onLine);
   if (exitCode === 0) return;
   const lines = output
     .split('\n')

@@ -4,8 +4,10 @@ import { z } from 'zod';
 import type { Clock } from '#kernel/clock.ts';
 import { AppError } from '#kernel/errors.ts';
 import type { KeyedMutex } from '#kernel/keyed-mutex.ts';
-import type { Gateway, Identity } from '#src/gateway/crossing.ts';
+import type { Tx } from '#kernel/sql.ts';
+import type { Crossing, Gateway, Identity } from '#src/gateway/crossing.ts';
 import type { Question } from '#src/policies/decision.ts';
+import { type BuildProgress, inPhase, type Telling } from './build-progress.ts';
 import { buildWheels, type WithBuildSandbox } from './build-wheels.ts';
 import { digestOfLock, type Environment, packagesOfLock } from './environment.ts';
 import type { EnvironmentFiles } from './environment-files.ts';
@@ -41,6 +43,7 @@ export type CreateEnvironmentDeps = {
   mutex: KeyedMutex;
   clock: Clock;
   withSandbox: WithBuildSandbox;
+  builds: BuildProgress;
   /** The package index, when it is not PyPI. */
   indexUrl: string | undefined;
   /** Names the interpreter and platform that locks are for, such as `3.11 x86_64-linux`. */
@@ -53,53 +56,68 @@ export async function createEnvironment(
   input: { identity: Identity; requestId: string; request: EnvironmentRequest },
 ): Promise<Environment> {
   const { identity, requestId, request } = input;
-  const crossing = {
+  const { name } = request;
+  const crossing = crossingOf(input);
+  await deps.gateway.check(crossing);
+  const requirements = await requirementsOf(request);
+  const build = deps.builds.begin({ user: identity.user, name, id: requestId });
+  try {
+    const work = { identity, requestId, requirements, name, telling: build };
+    const installed = await resolveAndInstall(deps, work).catch((error) => {
+      throw inPhase(error, build.current());
+    });
+    build.phase('store');
+    const made = { name, requirements, owner: identity.user, python: deps.python };
+    const stored = await deps.gateway.cross({
+      ...crossing,
+      act: (tx, observed) => storeEnvironment(tx, observed, { ...made, ...installed }),
+    });
+    build.end('done');
+    return stored;
+  } catch (error) {
+    build.end('failed');
+    throw error;
+  }
+}
+
+function crossingOf(input: { identity: Identity; requestId: string; request: EnvironmentRequest }) {
+  const { identity, requestId } = input;
+  const { name } = input.request;
+  return {
     identity,
     door: 'api',
     requestId,
     action: 'environment.create',
-    object: { kind: 'environment', id: request.name, name: request.name },
+    object: { kind: 'environment', id: name, name },
+    ask: async (): Promise<Question[]> => [
+      {
+        action: 'environment.create',
+        resource: 'environment',
+        object: { type: 'environment', id: name, name, owner: identity.user, labels: [] },
+      },
+    ],
   };
-  const ask = async (): Promise<Question[]> => [
-    {
-      action: 'environment.create',
-      resource: 'environment',
-      object: { type: 'environment', id: request.name, name: request.name, owner: identity.user, labels: [] },
-    },
-  ];
-  await deps.gateway.check({ ...crossing, ask });
-  const requirements = await requirementsOf(request);
-  const { lock, digest, sizeBytes, built } = await resolveAndInstall(deps, {
-    identity,
-    requestId,
-    requirements,
-    name: request.name,
-  });
-  return deps.gateway.cross({
-    ...crossing,
-    ask,
-    act: async (tx, observed) => {
-      const existing = await selectEnvironment(tx, request.name);
-      if (existing?.digest === digest) return existing;
-      if (existing !== undefined) throw taken(request.name);
-      const environment: Environment = {
-        name: request.name,
-        digest,
-        requirements,
-        lock,
-        python: deps.python,
-        packages: packagesOfLock(lock).length,
-        sizeBytes,
-        owner: identity.user,
-        createdMs: observed.nowMs,
-      };
-      await insertEnvironment(tx, environment);
-      observed.detail('digest', digest);
-      observed.detail('builtFromSource', built);
-      await observed.writes({ kind: 'environment', id: digest, name: request.name, digest }, 'locked');
-      return environment;
-    },
-  });
+}
+
+async function storeEnvironment(
+  tx: Tx,
+  observed: Crossing,
+  { built, ...installed }: Installed & Pick<Environment, 'name' | 'requirements' | 'owner' | 'python'>,
+): Promise<Environment> {
+  const { name, digest, lock } = installed;
+  const existing = await selectEnvironment(tx, name);
+  if (existing?.digest === digest) return existing;
+  if (existing !== undefined) throw taken(name);
+  const environment: Environment = {
+    ...installed,
+    packages: packagesOfLock(lock).length,
+    createdMs: observed.nowMs,
+  };
+  await insertEnvironment(tx, environment);
+  observed.detail('digest', digest);
+  observed.detail('builtFromSource', built);
+  await observed.writes({ kind: 'environment', id: digest, name, digest }, 'locked');
+  return environment;
 }
 
 type Installed = { lock: string; digest: string; sizeBytes: number; built: boolean };
@@ -107,23 +125,25 @@ type Installed = { lock: string; digest: string; sizeBytes: number; built: boole
 /** From wheels of the index; where there are none, from wheels that a build sandbox makes of the sources. */
 async function resolveAndInstall(
   deps: CreateEnvironmentDeps,
-  input: { identity: Identity; requestId: string; requirements: string; name: string },
+  input: { identity: Identity; requestId: string; requirements: string; name: string; telling: Telling },
 ): Promise<Installed> {
-  const { requirements } = input;
+  const { requirements, telling } = input;
   const install = async (lock: string, wheels?: string): Promise<Installed> => {
     const digest = digestOfLock(lock, deps.python);
-    const sizeBytes = await deps.mutex(`environment ${digest}`, () => deps.files.install(lock, digest, wheels));
+    const key = `environment ${digest}`;
+    if (deps.mutex.isBusy(key)) telling.phase('wait');
+    const sizeBytes = await deps.mutex(key, () => deps.files.install(lock, digest, telling, wheels));
     return { lock, digest, sizeBytes, built: wheels !== undefined };
   };
   let lock: string;
   try {
-    lock = await deps.files.resolve(requirements);
+    lock = await deps.files.resolve(requirements, telling);
   } catch (error) {
     if (!lacksWheels(error)) throw error;
     return deps.files.withScratch(async (scratch) => {
       const folder = join(scratch, 'wheels');
       await buildWheels(deps, { ...input, folder });
-      return install(await deps.files.resolve(requirements, folder), folder);
+      return install(await deps.files.resolve(requirements, telling, folder), folder);
     });
   }
   return install(lock);

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError, diskFault } from '#kernel/errors.ts';
+import type { Phase, Telling } from './build-progress.ts';
 import type { Uv } from './uv.ts';
 
 const MARKER = '.fumehood-complete';
@@ -12,9 +13,9 @@ export type EnvironmentFiles = {
   dirOf(digest: string): string;
   isInstalled(digest: string): boolean;
   /** Resolves requirements to a lock: wheels only, of the index and of the folder `wheels`, every file with its hash. */
-  resolve(requirements: string, wheels?: string): Promise<string>;
+  resolve(requirements: string, telling: Telling, wheels?: string): Promise<string>;
   /** Installs a lock; whoever looks sees all of it or nothing. Returns its size in bytes. */
-  install(lock: string, digest: string, wheels?: string): Promise<number>;
+  install(lock: string, digest: string, telling: Telling, wheels?: string): Promise<number>;
   /** Gives `work` a folder that is removed afterwards. */
   withScratch<T>(work: (folder: string) => Promise<T>): Promise<T>;
   remove(digest: string): Promise<void>;
@@ -28,12 +29,16 @@ export function createEnvironmentFiles(deps: { folder: string; uv: Uv; python: s
   return {
     dirOf,
     isInstalled,
-    resolve: (requirements, wheels) =>
-      withScratch(deps.folder, (scratch) => resolveLock(deps.uv, deps.python, { scratch, requirements, wheels })),
+    resolve: (requirements, telling, wheels) => {
+      telling.phase('resolve');
+      const input = { requirements, wheels, onLine: telling.log };
+      return withScratch(deps.folder, (scratch) => resolveLock(deps.uv, deps.python, { scratch, ...input }));
+    },
     withScratch: (work) => withScratch(deps.folder, work),
-    install: async (lock, digest, wheels) => {
+    install: async (lock, digest, telling, wheels) => {
       const dir = dirOf(digest);
-      if (!isInstalled(digest)) await install(deps, dir, lock, wheels);
+      if (!isInstalled(digest)) await install(deps, dir, { lock, wheels, telling });
+      telling.phase('measure');
       return sizeOf(dir);
     },
     remove: (digest) => discard(deps.folder, dirOf(digest)),
@@ -71,7 +76,7 @@ const findLinks = (wheels: string | undefined): string[] => (wheels === undefine
 async function resolveLock(
   uv: Uv,
   python: string,
-  input: { scratch: string; requirements: string; wheels: string | undefined },
+  input: { scratch: string; requirements: string; wheels: string | undefined; onLine: (line: string) => void },
 ): Promise<string> {
   const file = join(input.scratch, 'requirements.in');
   await writeFile(file, input.requirements);
@@ -80,22 +85,27 @@ async function resolveLock(
     '--no-header',
     '--no-annotate',
     '--no-emit-find-links',
-    '--quiet',
     '--only-binary',
     ':all:',
     '--python',
     python,
   ];
-  return uv(['pip', 'compile', ...flags, ...findLinks(input.wheels), file]);
+  return uv(['pip', 'compile', ...flags, ...findLinks(input.wheels), file], { onLine: input.onLine });
 }
+
+/** The phase that begins when uv has said this. */
+const AFTER: readonly (readonly [string, Phase])[] = [
+  ['Prepared ', 'install'],
+  ['Installed ', 'compile'],
+];
 
 /** Relocatable, because it lies elsewhere in a sandbox than on the host; the marker makes it real. */
 async function install(
   deps: { folder: string; uv: Uv; python: string },
   dir: string,
-  lock: string,
-  wheels: string | undefined,
+  { lock, wheels, telling }: { lock: string; wheels: string | undefined; telling: Telling },
 ): Promise<void> {
+  telling.phase('download');
   await discard(deps.folder, dir);
   await mkdir(deps.folder, { recursive: true, mode: 0o700 });
   try {
@@ -104,7 +114,6 @@ async function install(
     await writeFile(lockFile, lock);
     const interpreter = join(dir, 'bin', 'python');
     const flags = [
-      '--quiet',
       '--require-hashes',
       '--no-deps',
       '--only-binary',
@@ -113,7 +122,14 @@ async function install(
       '--python',
       interpreter,
     ];
-    if (lock.trim() !== '') await deps.uv(['pip', 'install', ...flags, ...findLinks(wheels), '-r', lockFile]);
+    const onLine = (line: string): void => {
+      // Where it is on this host is nobody's business.
+      if (!line.startsWith('Using Python')) telling.log(line);
+      const next = AFTER.find(([said]) => line.startsWith(said));
+      if (next !== undefined) telling.phase(next[1]);
+    };
+    if (lock.trim() !== '')
+      await deps.uv(['pip', 'install', ...flags, ...findLinks(wheels), '-r', lockFile], { onLine });
     await writeFile(join(dir, MARKER), '');
   } catch (error) {
     await discard(deps.folder, dir);

@@ -5,6 +5,7 @@ import { type CreateEnvironmentDeps, createEnvironment, EnvironmentRequest } fro
 import { type DeleteEnvironmentDeps, findEnvironment, removeEnvironment } from './delete-environment.ts';
 import { EnvironmentView, packagesOfLock, viewEnvironment } from './environment.ts';
 import { selectEnvironments } from './environment-store.ts';
+import { watchBuildRoute } from './watch-build-route.ts';
 
 const Ref = z.object({ name: z.string().min(1).max(200) });
 
@@ -72,6 +73,7 @@ export function environmentRoutes(deps: CreateEnvironmentDeps & DeleteEnvironmen
         return { ...viewEnvironment(environment), lock: packagesOfLock(environment.lock) };
       },
     }),
+    watchBuildRoute(deps),
     route({
       method: 'DELETE',
       path: '/api/v1/environments/:name',

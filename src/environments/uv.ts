@@ -1,9 +1,13 @@
 import { execFile } from 'node:child_process';
 import { constants } from 'node:os';
 import { AppError, diskFault } from '#kernel/errors.ts';
+import { eachLine } from './each-line.ts';
 
-/** Runs `uv`; rejects with its reason, shortened. */
-export type Uv = (args: string[], options?: { signal?: AbortSignal }) => Promise<string>;
+/** Runs `uv`; tells what it says on the way, and rejects with its reason, shortened. */
+export type Uv = (
+  args: string[],
+  options?: { signal?: AbortSignal; onLine?: ((line: string) => void) | undefined },
+) => Promise<string>;
 
 const LONGEST_REASON_LINES = 12;
 
@@ -18,9 +22,9 @@ export function createUv(options: { path: string; cacheDir: string; indexUrl: st
     UV_PYTHON_DOWNLOADS: 'never',
     ...(options.indexUrl === undefined ? {} : { UV_DEFAULT_INDEX: options.indexUrl }),
   };
-  return (args, { signal } = {}) =>
+  return (args, { signal, onLine } = {}) =>
     new Promise((resolve, reject) => {
-      execFile(
+      const running = execFile(
         options.path,
         args,
         { env, maxBuffer: 64 * 1024 * 1024, ...(signal === undefined ? {} : { signal }) },
@@ -39,6 +43,7 @@ export function createUv(options: { path: string; cacheDir: string; indexUrl: st
           );
         },
       );
+      if (onLine !== undefined) running.stderr?.on('data', eachLine(onLine));
     });
 }
 
@@ -54,14 +59,16 @@ const noUv = (path: string): AppError =>
     details: { hint: 'Install it with "python3 -m pip install uv", or run fumehood through its wrapper, which does.' },
   });
 
+/** Lines of uv that are no reason for anything: hints about options, and what went well. */
+const SAYS_NOTHING =
+  /^(hint|warning|Using Python|Resolved|Creating|Downloading|Downloaded|Building|Prepared|Installed|Bytecode compiled)/i;
+
 /** What uv says, without its hints about options and with long solver tales cut. */
 export function shortReason(stderr: string): string {
   const lines = stderr
     .split('\n')
     .map((line) => line.trim())
-    .filter(
-      (line) => line !== '' && !/^(hint|warning|Using Python|Resolved|Creating|Downloading|Building)/i.test(line),
-    );
+    .filter((line) => line !== '' && !SAYS_NOTHING.test(line));
   const kept = lines.slice(0, LONGEST_REASON_LINES).join('\n');
   return kept === '' ? 'it gave no reason' : lines.length > LONGEST_REASON_LINES ? `${kept}\n…` : kept;
 }

@@ -154,6 +154,14 @@ export type Operations = {
     answer: { name: string; digest: string; python: string; packages: number; sizeBytes: number; owner: string; createdAt: string; requirements: string[] };
     start: undefined;
   };
+  /** Follow your own builds of an environment, as JSON lines: the phases, and what the installer says */
+  'GET /api/v1/environments/{name}/build': {
+    params: { name: string };
+    query: undefined;
+    body: undefined;
+    answer: Lines<{ time: string; build: string; kind: "ready" | "phase" | "log" | "done" | "failed" | "alive" | "ended"; phase: "" | "resolve" | "build" | "wait" | "download" | "install" | "compile" | "measure" | "store"; text: string }>;
+    start: undefined;
+  };
   /** Add an image: the body is a tar of an OCI image layout */
   'PUT /api/v1/images': {
     params: undefined;

@@ -20,6 +20,7 @@ ANSWERS = {
     models.Removed: ("delete", "/api/v1/sandboxes/{id}"),
     models.FileInfo: ("get", "/api/v1/sandboxes/{id}/files"),
     models.Environment: ("get", "/api/v1/environments/{name}"),
+    models.BuildLine: ("get", "/api/v1/environments/{name}/build"),
     models.Dataset: ("get", "/api/v1/datasets/{name}"),
     models.DatasetFile: ("get", "/api/v1/datasets/{name}/versions/{version}/files"),
     models.Run: ("get", "/api/v1/runs/{id}"),

@@ -90,6 +90,9 @@ def test_lists_are_typed(engineer, officer, operator):
     assert engineer.models.list() == []
     assert list(engineer.runs.list()) == []
     assert isinstance(engineer.environments.list(), list)
+    lines = engineer.environments.follow("none-is-built")
+    assert next(lines).kind == "ready"
+    lines.close()
     assert isinstance(officer.policies.list(), list)
     assert "ann" in [one.name for one in operator.users.list()]
     assert engineer.quotas.get().limits.sandboxes > 0

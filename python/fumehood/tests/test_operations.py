@@ -37,6 +37,7 @@ METHODS = {
     "GET /api/v1/environments": Environments.list,
     "GET /api/v1/environments/{name}": Environments.get,
     "DELETE /api/v1/environments/{name}": Environments.delete,
+    "GET /api/v1/environments/{name}/build": Environments.follow,
     "PUT /api/v1/images": Images.add,
     "GET /api/v1/images": Images.list,
     "GET /api/v1/images/{digest}": Images.get,

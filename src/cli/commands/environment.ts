@@ -12,11 +12,13 @@ export const environment: readonly Command[] = [
     verb: 'create',
     summary: 'Resolve packages to a lock and install it',
     example: 'fumehood environment create lab --package numpy --package "pandas>=2"',
-    details: 'Without packages, NAME is one of the definitions that ship: minimal, notebook, text-generation.',
+    details:
+      'Without packages, NAME is one of the definitions that ship: minimal, notebook, text-generation. Ctrl-C ends the call, not the build.',
     args: [{ name: 'NAME', help: 'its name' }],
     flags: [
       { name: 'package', value: 'SPEC', many: true, help: 'a package, such as numpy or "pandas>=2"' },
       { name: 'requirements', value: 'FILE', help: 'a requirements file' },
+      { name: 'log', help: 'show what the resolver, the builder and the installer say, on stderr' },
     ],
     run: async (context) => {
       const file = context.text('requirements');
@@ -25,12 +27,11 @@ export const environment: readonly Command[] = [
         packages: context.many('package'),
         requirements: textOf(file),
       });
-      const end = context.out.phase(`Building the environment "${context.arg('NAME')}"`);
-      const made = await context.api.send('POST', at('environments'), { body: request }).catch((error) => {
-        end('failed');
-        throw error;
-      });
-      end('done');
+      const { followBuild } = await import('../follow-build.ts');
+      const build = { name: context.arg('NAME'), log: context.on('log') };
+      const made = await followBuild(context, build, () =>
+        context.api.send('POST', at('environments'), { body: request }),
+      );
       context.out.item(made);
       context.out.next(`fumehood sandbox create --environment ${context.arg('NAME')}`);
       return undefined;

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from builtins import list as List  # the classes have methods of that name
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
 from pathlib import Path
 
 from .._decode import decode
-from ..models import Environment, Image
+from ..models import BuildLine, Environment, Image
 from .noun import AsyncNoun
 from .transport import path_of
 
@@ -21,6 +21,10 @@ class AsyncEnvironments(AsyncNoun):
         """Resolves, locks and installs; `requirements` is the text of a requirements file."""
         body = {"name": name, "packages": None if packages is None else list(packages), "requirements": requirements}
         return decode(Environment, await self._transport.send("POST", path_of("environments"), body=body))
+
+    def follow(self, name: str) -> AsyncGenerator[BuildLine, None]:
+        """What your own builds of that name do, while they run: phases, and the lines of resolver and installer."""
+        return self._transport.lines(BuildLine, path_of("environments", name, "build"))
 
     async def get(self, name: str) -> Environment:
         return await self._transport.get(Environment, path_of("environments", name))

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from builtins import list as List  # the classes have methods of that name
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 from .._decode import decode
-from ..models import Environment, Image
+from ..models import BuildLine, Environment, Image
 from .noun import Noun
 from .transport import path_of
 
@@ -22,6 +22,10 @@ class Environments(Noun):
         """Resolves, locks and installs; `requirements` is the text of a requirements file."""
         body = {"name": name, "packages": None if packages is None else list(packages), "requirements": requirements}
         return decode(Environment, self._transport.send("POST", path_of("environments"), body=body))
+
+    def follow(self, name: str) -> Generator[BuildLine, None]:
+        """What your own builds of that name do, while they run: phases, and the lines of resolver and installer."""
+        return self._transport.lines(BuildLine, path_of("environments", name, "build"))
 
     def get(self, name: str) -> Environment:
         return self._transport.get(Environment, path_of("environments", name))

@@ -12,7 +12,7 @@ from .audit import (
     Verification,
 )
 from .datasets import Dataset, DatasetFile
-from .environments import Environment, Image
+from .environments import BuildLine, Environment, Image
 from .files import CommandResult, FileChange, FileInfo
 from .governance import AccessRequest, Policy, SecretVersion
 from .identity import (
@@ -58,6 +58,7 @@ __all__ = [
     "Actor",
     "Amounts",
     "AuditEntry",
+    "BuildLine",
     "Checkpoint",
     "CommandResult",
     "Dataset",

@@ -21,6 +21,18 @@ class Environment:
 
 
 @dataclass(frozen=True)
+class BuildLine:
+    time: datetime
+    #: The request that builds; empty in lines about the watch itself.
+    build: str
+    #: ready, phase (one begins), log, done, failed, alive, ended
+    kind: str
+    #: resolve, build, wait, download, install, compile, measure, store; empty in lines about the watch itself
+    phase: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Image:
     digest: str
     name: str
