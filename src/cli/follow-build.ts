@@ -32,11 +32,11 @@ export async function followBuild<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   const stream = await context.api.download(at('environments', name, 'build')).catch((error) => {
-    // Phases are told to who may look at environments; to build one does not need them.
-    if (!log && error instanceof AppError && (error.code === 'denied' || error.code === 'not_found')) return undefined;
+    // To build needs nobody who looks, nor that the caller may look.
+    if (!log && error instanceof AppError) return undefined;
     throw error;
   });
-  if (stream === undefined) return work();
+  if (stream === undefined) return inOnePhase(context, name, work);
   const shown = showPhases(context, log);
   const read = readLines(stream, shown.line);
   const interrupted = (): void => {
@@ -58,6 +58,18 @@ export async function followBuild<T>(
     process.on('SIGINT', context.interrupt);
     stream.destroy();
     shown.stop();
+  }
+}
+
+async function inOnePhase<T>({ out }: Context, name: string, work: () => Promise<T>): Promise<T> {
+  const end = out.phase(`Building the environment "${name}"`);
+  try {
+    const made = await work();
+    end('done');
+    return made;
+  } catch (error) {
+    end('failed');
+    throw error;
   }
 }
 

@@ -6,6 +6,8 @@ import { Readable } from 'node:stream';
 import { AppError } from '#kernel/errors.ts';
 import { at } from './api-client.ts';
 import type { Context } from './command.ts';
+import { counted } from './fetch-files.ts';
+import type { EndPhase } from './progress.ts';
 
 const BLOCK = 512;
 
@@ -25,8 +27,9 @@ export async function sendImage(
   const known = isFolder ? await alreadyThere(context, path) : undefined;
   if (known !== undefined) return { ...known, added: false };
   const query = { name: name ?? nameOf(path) };
-  const end = context.out.phase(`Sending the image "${query.name}"`);
-  const content = isFolder ? Readable.from(tarOf(filesOf(path))) : createReadStream(path);
+  const files = isFolder ? filesOf(path) : [];
+  const { add, end } = showSending(context, query.name, isFolder ? tarSize(files) : look(path).size);
+  const content = counted(isFolder ? Readable.from(tarOf(files)) : createReadStream(path), add);
   try {
     const added = await context.api.upload<{ digest: string; added: boolean }>('PUT', at('images'), {
       query,
@@ -39,6 +42,23 @@ export async function sendImage(
     end('failed');
     throw error;
   }
+}
+
+/** The bytes on their way, and when all are gone what the control plane does with them. */
+function showSending({ out }: Context, name: string, totalBytes: number) {
+  const sending = out.progress(`Sending the image "${name}"`, totalBytes);
+  let sentBytes = 0;
+  let checking: EndPhase | undefined;
+  return {
+    add: (bytes: number): void => {
+      sending.add(bytes);
+      sentBytes += bytes;
+      if (sentBytes < totalBytes || checking !== undefined) return;
+      sending.end(out.plain ? undefined : 'done');
+      checking = out.phase(`Checking and unpacking the image "${name}"`);
+    },
+    end: (result: string): void => (checking ?? sending.end)(result),
+  };
 }
 
 function look(path: string) {
@@ -95,6 +115,11 @@ function filesOf(folder: string): Sent[] {
   }
 }
 
+const blocksOf = (size: number): number => Math.ceil(size / BLOCK) * BLOCK;
+
+const tarSize = (files: readonly Sent[]): number =>
+  files.reduce((sum, { file }) => sum + BLOCK + blocksOf(statSync(file).size), 2 * BLOCK);
+
 async function* tarOf(files: readonly Sent[]): AsyncGenerator<Buffer> {
   for (const { file, name } of files) {
     const { size } = statSync(file);
@@ -105,7 +130,7 @@ async function* tarOf(files: readonly Sent[]): AsyncGenerator<Buffer> {
       yield chunk as Buffer;
     }
     if (sent !== size) throw new AppError('conflict', `"${file}" changed while it was being sent.`);
-    yield Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
+    yield Buffer.alloc(blocksOf(size) - size);
   }
   yield Buffer.alloc(2 * BLOCK);
 }

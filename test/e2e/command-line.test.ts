@@ -13,6 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { layoutOf, pythonLink, pythonStub, tarOf } from '#src/images/test-layout.ts';
 import { type Finished, startControlPlane, type TestControlPlane } from '../control-plane.ts';
 import { openTerminal } from './terminal.ts';
 
@@ -144,6 +145,29 @@ test('run: a notebook runs cell by cell, is tracked, and comes back with its out
   assert.equal(back.cells[2]?.outputs[0]?.output_type, 'error');
   assert.deepEqual(back.cells[3]?.outputs, []);
   assert.deepEqual(await names(), ['first']);
+});
+
+test('environment create: a terminal shows each phase while it runs', async () => {
+  const terminal = openTerminal(['environment', 'create', 'six', '--package', 'six==1.17.0'], { home: control.home });
+  await terminal.shows(/resolve the versions\r[\s\S]*resolve the versions: done \(.+\)\r\n[\s\S]*store: done/);
+  assert.equal(await terminal.ended(), 0, terminal.text());
+});
+
+test('image add: tells when it is sent and when it is checked; a refusal ends the phase that it is in', async () => {
+  const { tar } = layoutOf([tarOf([pythonStub, pythonLink])]);
+  const file = join(folder, 'layout.tar');
+  writeFileSync(file, tar);
+  const done = await control.run(['image', 'add', file, '--json']);
+  assert.equal(done.code, 0, done.stderr);
+  assert.equal(JSON.parse(done.stdout).added, true);
+  assert.match(
+    done.stderr,
+    /^Sending the image "layout": done .+\n(.+\n)?Checking and unpacking the image "layout": done/m,
+  );
+  writeFileSync(file, tar.subarray(0, tar.length / 2));
+  const cut = await control.run(['image', 'add', file]);
+  assert.equal(cut.code, 2, cut.stderr);
+  assert.match(cut.stderr, /^(Sending|Checking and unpacking) the image "layout": failed/m);
 });
 
 test('shell: a real terminal, with its size, colours and full-screen programs; its exit code is passed on', async () => {

@@ -88,7 +88,7 @@ for top in (sys.prefix, "/workspace", "/fumehood", "/etc"):
 print(tiny.word, found, seen > 0)`;
 
 test('an environment that was fetched with it holds it nowhere: not in its files, a sandbox, the store, a log or an answer', async () => {
-  const made = await asEngineer('environment', 'create', 'tiny', '--package', 'tiny==1.0', '--json');
+  const made = await asEngineer('environment', 'create', 'tiny', '--package', 'tiny==1.0', '--log', '--json');
   assert.equal(made.code, 0, made.stderr);
   assert.ok(served.includes(`/files/${WHEEL}`), 'the index gave it for the password');
   const create = ['--environment', 'tiny', '--memory', '128m', '--disk', '64m'];
@@ -97,8 +97,9 @@ test('an environment that was fetched with it holds it nowhere: not in its files
   const looked = await asEngineer('sandbox', 'exec', 'user', '--', 'python', '-c', SEARCH, ...halves);
   assert.equal(looked.stdout, 'hello [] True\n', looked.stderr);
   const shown = await asEngineer('environment', 'get', 'tiny', '--json');
-  const unknown = await asEngineer('environment', 'create', 'none', '--package', 'no-such-thing');
+  const unknown = await asEngineer('environment', 'create', 'none', '--package', 'no-such-thing', '--log');
   assert.notEqual(unknown.code, 0);
+  assert.match(made.stderr, /^ {4}.*tiny==1\.0/m, 'the log of the installer is shown');
   for (const said of [made, shown, unknown]) assert.ok(!(said.stdout + said.stderr).includes(PASSWORD), said.stderr);
   for (const words of [PASSWORD, AUTHORIZATION.slice('Basic '.length)]) assert.deepEqual(holding(words), []);
   assert.notDeepEqual(holding('tiny'), [], 'the search sees what is there');
