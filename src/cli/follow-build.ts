@@ -24,6 +24,7 @@ const WORDS: Readonly<Record<string, string>> = {
 
 /** How long the last lines may take once the answer is there. */
 const LAST_LINES_MS = 2000;
+const UNREAD_LINES_MS = 20;
 
 /** Runs `work`, which makes the control plane build the environment `name`, and shows the phases meanwhile. */
 export async function followBuild<T>(
@@ -51,6 +52,8 @@ export async function followBuild<T>(
     await Promise.race([read, delay(LAST_LINES_MS, undefined, { ref: false })]);
     return made;
   } catch (error) {
+    // What was told before the answer may not be read yet; what is refused at once begins no phase.
+    await Promise.race([read, delay(UNREAD_LINES_MS)]);
     if (shown.isRunning()) await Promise.race([read, delay(LAST_LINES_MS, undefined, { ref: false })]);
     throw error;
   } finally {

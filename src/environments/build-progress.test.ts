@@ -84,6 +84,15 @@ test('a line shows no password of an index and commands no terminal', () => {
   assert.equal(texts[2]?.length, 500);
 });
 
+test('an index address that is none, or is written badly, hinders no build', () => {
+  for (const indexUrl of ['no address', 'https://me:50%@index.example/simple']) {
+    const { builds, heard, onEvent } = start(indexUrl);
+    builds.watch(AT, onEvent);
+    builds.begin({ ...AT, id: 'r1' }).log('at 50% of https://me:50%@index.example/simple');
+    assert.match(heard[0]?.text ?? '', /https:\/\/\(removed\)@index/);
+  }
+});
+
 test('a user watches a name so many times and no more, until one watch ends', () => {
   const { builds, onEvent } = start();
   const watches = Array.from({ length: 16 }, () => builds.watch(AT, () => undefined));

@@ -110,10 +110,20 @@ function keep(kept: BuildEvent[], event: BuildEvent): void {
   if (logs.length > MOST_LOG_LINES && oldest !== undefined) kept.splice(kept.indexOf(oldest), 1);
 }
 
+/** The password in an address, as it is written there and as it is meant. */
+function passwordsOf(indexUrl: string | undefined): string[] {
+  const password = indexUrl === undefined ? '' : (URL.parse(indexUrl)?.password ?? '');
+  if (password === '') return [];
+  try {
+    return [password, decodeURIComponent(password)];
+  } catch {
+    return [password];
+  }
+}
+
 /** Makes a line fit to be shown: no password of an index, nothing that a terminal obeys, and not too long. */
 function cleaner(indexUrl: string | undefined): (line: string) => string {
-  const password = indexUrl === undefined ? '' : new URL(indexUrl).password;
-  const secrets = [password, decodeURIComponent(password)].filter((one) => one !== '');
+  const secrets = passwordsOf(indexUrl);
   return (line) => {
     const known = secrets.reduce((left, secret) => left.replaceAll(secret, '(removed)'), line);
     return showControls(known.replace(/([a-z][a-z0-9+.-]*:\/\/)[^\s/@"']+@/gi, '$1(removed)@')).slice(0, LONGEST_LINE);
