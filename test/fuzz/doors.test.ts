@@ -130,7 +130,7 @@ describe('fuzzing of the doors, as people reach them', () => {
       const sent = known ? { ...fields, run_id: run, experiment_id: experiment, experiment_ids: [experiment] } : fields;
       const search = query
         ? `?${Object.entries(sent)
-            .map(([key, one]) => `${key}=${encoded(String(one))}`)
+            .map(([key, one]) => `${key}=${encoded(typeof one === 'string' ? one : String(JSON.stringify(one)))}`)
             .join('&')}`
         : '';
       await answered('mlflow', {
