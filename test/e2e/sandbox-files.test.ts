@@ -13,10 +13,12 @@ const MAIN = join(import.meta.dirname, '../../src/cli/main.ts');
 
 let control: TestControlPlane;
 let folder = '';
+let officer = '';
 before(
   async () => {
     folder = mkdtempSync(join(tmpdir(), 'fumehood-files-'));
     control = await startControlPlane();
+    officer = await control.user('olga', 'officer');
     await control.json(['sandbox', 'create', '--name', 'box', '--memory', '128m', '--disk', '64m']);
   },
   { timeout: 120_000 },
@@ -52,10 +54,9 @@ test('each use of a file is in the audit log, with what was done and its path', 
   await control.json(['sandbox', 'create', '--name', 'seen', '--memory', '128m', '--disk', '64m']);
   await control.run(['sandbox', 'cp', '-', 'seen:note.txt'], { input: 'written' });
   await control.run(['sandbox', 'cp', 'seen:note.txt', '-']);
-  const token = await control.user('olga', 'officer');
   const { items } = await control.json<{ items: { outcome: string; details: Record<string, unknown> }[] }>(
     ['audit', 'list', '--action', 'sandbox.files', '--limit', '100'],
-    { token },
+    { token: officer },
   );
   const uses = items.filter(({ outcome, details }) => outcome === 'ok' && details.path === '/workspace/note.txt');
   assert.deepEqual([...new Set(uses.map(({ details }) => details.use))].sort(), ['list', 'read', 'write']);
@@ -122,7 +123,6 @@ test('watch: one crossing is one entry, others may not watch, and no more than s
   let brief = await ask(own.token, 'path=/workspace&forMs=1');
   while (brief.status === 429) brief = await ask(own.token, 'path=/workspace&forMs=1');
   assert.match(await brief.text(), /"kind":"ready"[\s\S]*"kind":"ended"/);
-  const officer = await control.user('olga', 'officer');
   type Entry = { details: Record<string, string>; outcome: string };
   const { items } = await control.json<{ items: Entry[] }>(
     ['audit', 'list', '--action', 'sandbox.files', '--all-pages'],
