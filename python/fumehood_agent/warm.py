@@ -4,7 +4,7 @@ import os
 
 import messages
 from execs import Running
-from spawn import give_up_first, spawn
+from spawn import spawn
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -27,14 +27,13 @@ class WarmInterpreter:
         nothing = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         command = [self.python, "-u", os.path.join(HERE, "zygote.py"), "3", messages.encode(self.imports).decode()]
         try:
-            pid = spawn(command, self.execs.env(), "/", (nothing, 1, 2, theirs.fileno()))
+            spawn(command, self.execs.env(), "/", (nothing, 1, 2, theirs.fileno()), dispensable=250)
         except OSError:
             ours.close()
             return
         finally:
             os.close(nothing)
             theirs.close()
-        give_up_first(pid, 250)
         ours.setblocking(False)
         self._channel = ours
         self._loading = True

@@ -137,7 +137,7 @@ function controls(slot: string): string[] {
   const folders =
     cgroupVersion() === 2 ? [join(root, cgroup)] : readdirSync(root).map((name) => join(root, name, cgroup));
   const settings =
-    /\\.(limit_in_bytes|max|high|low|min|weight|shares|cfs_quota_us|cfs_period_us|list|swappiness|oom_control|state|freeze|use_hierarchy|cpus|mems)$/;
+    /\.(limit_in_bytes|max|high|low|min|weight|shares|cfs_quota_us|cfs_period_us|list|swappiness|oom_control|state|freeze|use_hierarchy|cpus|mems)$/;
   return folders.filter(existsSync).flatMap((folder) =>
     readdirSync(folder)
       .filter((name) => settings.test(name))

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { after, test } from 'node:test';
 import { runDriverContract, smallSandbox } from '../contract.ts';
 import type { Driver } from '../driver.ts';
@@ -48,6 +49,29 @@ test('a loop device that frees itself a moment later is waited for, and one that
     );
     closeSync(stuck);
     assert.deepEqual(await driver.destroy(kept), []);
+  } finally {
+    await driver.inventory({ keep: [], remove: true });
+    await driver.close();
+  }
+});
+
+test('when memory runs out a command is ended before the agent, and so is whatever it starts, from its first moment', async () => {
+  const driver = driverIn('scores');
+  try {
+    const session = await driver.session(await driver.start(smallSandbox()));
+    const scores = new Set<string>();
+    for (let times = 0; times < 100; times++) {
+      const exec = await session.exec({
+        argv: ['sh', '-c', 'cat /proc/self/oom_score_adj; cat /proc/1/oom_score_adj'],
+      });
+      exec.stdin.end();
+      exec.stderr.resume();
+      scores.add(await text(exec.stdout));
+    }
+    const [score = '', ...others] = [...scores];
+    const [own, agent] = score.trim().split('\n').map(Number);
+    assert.deepEqual(others, []);
+    assert.ok(own !== undefined && agent !== undefined && own > agent, score);
   } finally {
     await driver.inventory({ keep: [], remove: true });
     await driver.close();
