@@ -44,6 +44,8 @@ def main():
             if pid == 0:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                for number in (reading, writing):
+                    os.close(number)
                 child(channel, call, descriptors)
             for number in descriptors:
                 os.close(number)
