@@ -127,7 +127,8 @@ async function seen(handle: Handle): Promise<string> {
     handle,
     'import os, sys\nprint(sorted(os.environ.items()), os.getcwd(), sys.flags, sys.path, open("/proc/self/limits").read(), os.listdir("/proc/self/fd"))\nprint(open(f"/proc/{os.getppid()}/environ").read())',
   );
-  return mask(`${inside}\n${warm}\n${controls(slot).join('\n')}`, [slot, String(firstId), network]);
+  const held = controls(slot).map((line) => line.replace(/ \d+:\d+ /g, ' device ').replaceAll(slot, 'THIS'));
+  return [mask(`${inside}\n${warm}`, [slot, String(firstId), network]), ...held].join('\n');
 }
 
 /** Every setting of its control groups. */

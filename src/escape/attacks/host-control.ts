@@ -134,7 +134,10 @@ for controller in places:
 quietly(mount, "cgroup2", scratch("cg-v2"), "cgroup2")
 with open("/proc/self/cgroup") as file:
     own = [line.strip().split(":", 2)[1:] for line in file]
-paths = ["/sys/fs/cgroup/memory.max", "/workspace/cg-v2/memory.max"]
+paths = []
+for group in [path for kinds, path in own if not kinds] + [""]:
+    for name in ("memory.max", "pids.max", "cgroup.max.descendants"):
+        paths += [f"/sys/fs/cgroup{group}/{name}", f"/workspace/cg-v2{group}/{name}"]
 for controller, name in places.items():
     for group in [path for kinds, path in own if controller in kinds.split(",")] + [""]:
         paths += [f"/sys/fs/cgroup/{controller}{group}/{name}", f"/workspace/cg-{controller}{group}/{name}"]
