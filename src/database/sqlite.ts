@@ -1,5 +1,6 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { yieldLongTurn } from '#kernel/long-turn.ts';
 import { type Database, type Reader, type Row, rawSql, renderSql, type Sql, type Tx } from '#kernel/sql.ts';
 import { asStoreFault, isBusy, isStoreFault, sqliteFault } from './sqlite-fault.ts';
 import { refuseTruncated, watchFile } from './sqlite-file.ts';
@@ -30,7 +31,7 @@ export function openSqlite(options: {
   const wal = inMemory ? undefined : createWalSync(options.path, options.syncFile);
   const checkpoints = inMemory ? undefined : createWalCheckpoints(options.path, options.checkpointPace);
   const write = statementsOf(writer);
-  const read: Reader = { engine: 'sqlite', ...statementsOf(reader) };
+  const read: Reader = { engine: 'sqlite', ...inSlices(statementsOf(reader)) };
   let tail: Promise<unknown> = Promise.resolve();
   return {
     engine: 'sqlite',
@@ -107,6 +108,18 @@ function statementsOf(database: DatabaseSync): Statements {
   };
 }
 
+/** Statements hold up the event loop: after many in one turn, others go first. */
+const inSlices = ({ all, get }: Statements): Omit<Reader, 'engine'> => ({
+  all: async <T extends Row>(statement: Sql) => {
+    await yieldLongTurn();
+    return all<T>(statement);
+  },
+  get: async <T extends Row>(statement: Sql) => {
+    await yieldLongTurn();
+    return get<T>(statement);
+  },
+});
+
 async function transact<T>(
   database: DatabaseSync,
   statements: Statements,
@@ -114,8 +127,8 @@ async function transact<T>(
   body: (tx: Tx) => Promise<T>,
 ): Promise<T> {
   await begin(database, lockWaitMs);
+  const tx = wholeOrNothing(database, statements);
   try {
-    const tx = wholeOrNothing(database, statements);
     const result = await body(tx);
     tx.refuseFailed();
     asStoreFault(() => database.exec('commit'));
@@ -123,6 +136,8 @@ async function transact<T>(
   } catch (error) {
     if (database.isTransaction) database.exec('rollback');
     throw error;
+  } finally {
+    tx.end();
   }
 }
 
@@ -145,15 +160,18 @@ const ROLL_BACK = rawSql('rollback to act');
 
 /**
  * A transaction that a fault of the store ends as a whole. SQLite may have rolled it back by itself then (lang_transaction.html 3.1), and what
- * followed would be committed statement by statement, without an entry in the audit log.
+ * followed would be committed statement by statement, without an entry in the audit log. Nothing of it runs after its end either: by then the
+ * connection may be in the next one.
  */
-function wholeOrNothing(database: DatabaseSync, statements: Statements): Tx & { refuseFailed(): void } {
+function wholeOrNothing(database: DatabaseSync, statements: Statements): Tx & { refuseFailed(): void; end(): void } {
   let failed: unknown;
+  let ended = false;
   const refuseFailed = (): void => {
     if (failed !== undefined) throw failed;
-    if (!database.isTransaction) throw new Error('the transaction is over');
+    if (ended || !database.isTransaction) throw new Error('the transaction is over');
   };
   const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
+    await yieldLongTurn();
     refuseFailed();
     try {
       return await work();
@@ -166,6 +184,9 @@ function wholeOrNothing(database: DatabaseSync, statements: Statements): Tx & { 
   return {
     engine: 'sqlite',
     refuseFailed,
+    end: () => {
+      ended = true;
+    },
     all: (statement) => guarded(() => statements.all(statement)),
     get: (statement) => guarded(() => statements.get(statement)),
     run: (statement) => guarded(() => statements.run(statement)),

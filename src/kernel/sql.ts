@@ -28,10 +28,14 @@ export function sql(strings: TemplateStringsArray, ...inputs: (SqlValue | Sql)[]
 
 /** Joins fragments with a separator; an empty list gives an empty fragment. */
 export function joinSql(fragments: readonly Sql[], separator: string): Sql {
-  return fragments.reduce<Sql>(
-    (all, one, index) => (index === 0 ? one : sql`${all}${rawSql(separator)}${one}`),
-    rawSql(''),
-  );
+  const parts: string[] = [''];
+  const values: SqlValue[] = [];
+  fragments.forEach((fragment, index) => {
+    parts[parts.length - 1] += (index === 0 ? '' : separator) + (fragment.parts[0] ?? '');
+    for (let at = 1; at < fragment.parts.length; at += 1) parts.push(fragment.parts[at] ?? '');
+    for (const value of fragment.values) values.push(value);
+  });
+  return { parts, values };
 }
 
 /** A fragment of trusted text: constants of the program only, never input. */

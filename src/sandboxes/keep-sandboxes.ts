@@ -1,6 +1,6 @@
 /** The keeper: recovers what outlived a restart, ends what is over its time, and says why. */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AppError } from '#kernel/errors.ts';
+import { yieldLongTurn } from '#kernel/long-turn.ts';
 import { endSandbox, finishDelete } from './delete-sandbox.ts';
 import type { LiveSandbox } from './live-sandboxes.ts';
 import { lastKernelWork } from './notebook-server.ts';
@@ -19,8 +19,6 @@ const IDLE_CPU_SHARE = 0.05;
 const ASK_KERNELS_EVERY_MS = 60_000;
 /** Each waits for its agent most of the time. */
 const RECOVERED_AT_ONCE = 16;
-/** A look reads some files: nobody waits for hundreds of them in one turn of the event loop. */
-const LOOKED_AT_ONCE = 16;
 
 /** After a start of the control plane: every sandbox that still runs works again, what is left of the others is removed. */
 export async function recoverSandboxes(deps: SandboxDeps): Promise<{ recovered: number; removed: number }> {
@@ -84,8 +82,9 @@ export async function reapSandboxes(deps: SandboxDeps): Promise<void> {
   }
   const looks: Promise<void>[] = [];
   for (const live of deps.live.all()) {
+    // A look reads some files, and there may be hundreds to look at.
+    await yieldLongTurn();
     looks.push(reapOne(deps, live, nowMs));
-    if (looks.length % LOOKED_AT_ONCE === 0) await nextTurn();
   }
   await Promise.all(looks);
 }

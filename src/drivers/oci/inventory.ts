@@ -1,6 +1,8 @@
 /** What this host has of a home or of one sandbox: looked up in the kernel and on the disk, not in our own memory. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { yieldLongTurn } from '#kernel/long-turn.ts';
 import type { LeftOver } from '../driver.ts';
 import { cgroupChildren, cgroupFolders } from './cgroups.ts';
 import type { Claim } from './claims.ts';
@@ -18,20 +20,25 @@ export function isOfRange(pid: number, firstId: number): boolean {
   }
 }
 
-/** Processes with the words of their command lines. */
-const commandLines = (): { pid: number; words: string[] }[] =>
-  readdirSync('/proc').flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
-    try {
-      return [{ pid: Number(name), words: readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0') }];
-    } catch {
-      return [];
+const READ_AT_ONCE = 16;
+
+/** Processes with the words of their command lines. The kernel may be long about one, so that none is read on the event loop. */
+async function commandLines(): Promise<{ pid: number; words: string[] }[]> {
+  const names = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const found: { pid: number; words: string[] }[] = [];
+  const work = async (): Promise<void> => {
+    for (let name = names.pop(); name !== undefined; name = names.pop()) {
+      const text = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => undefined);
+      if (text !== undefined) found.push({ pid: Number(name), words: text.split('\0') });
     }
-  });
+  };
+  await Promise.all(Array.from({ length: READ_AT_ONCE }, work));
+  return found;
+}
 
 /** Calls of a runtime that still run, each with what it is about: a look at all processes, however many slots there are. */
-export function runtimeCalls(paths: Paths): { pid: number; isAbout: (slot: string) => boolean }[] {
-  return commandLines()
+export async function runtimeCalls(paths: Paths): Promise<{ pid: number; isAbout: (slot: string) => boolean }[]> {
+  return (await commandLines())
     .filter(({ words }) => words.some((word) => word === paths.runtimeRoot || word.startsWith(`${paths.gvisorRoot}/`)))
     .map(({ pid, words }) => ({
       pid,
@@ -40,16 +47,16 @@ export function runtimeCalls(paths: Paths): { pid: number; isAbout: (slot: strin
     }));
 }
 
-const mountPoints = (): string[] =>
-  readFileSync('/proc/self/mountinfo', 'utf8')
-    .split('\n')
-    .flatMap((line) => line.split(' ')[4] ?? []);
+const mountPoints = async (): Promise<string[]> =>
+  (await readFile('/proc/self/mountinfo', 'utf8')).split('\n').flatMap((line) => line.split(' ')[4] ?? []);
 
 /** What only a look at everything finds: processes of a range of ids, and loop devices of an image (also when the file was removed). */
 export type Look = (range: number | null, image: string) => Promise<{ processes: number[]; loops: string[] }>;
 
 /** Everything that is left of one slot. */
 export async function remainsOf(paths: Paths, slot: string, claim: Claim | undefined, look: Look): Promise<LeftOver[]> {
+  const mounts = new Set(await mountPoints());
+  await yieldLongTurn();
   const own = slotPaths(paths, slot);
   const found: LeftOver[] = [];
   const add = (kind: LeftOver['kind'], what: readonly string[]): void =>
@@ -58,7 +65,6 @@ export async function remainsOf(paths: Paths, slot: string, claim: Claim | undef
   add('container', present([own.container, own.gvisor]));
   add('cgroup', cgroupFolders(own.cgroup));
   add('listener', present([own.socket]));
-  const mounts = new Set(mountPoints());
   add(
     'mount',
     [own.workspace, ...(claim === undefined ? [] : [claim.network])].filter((path) => mounts.has(path)),

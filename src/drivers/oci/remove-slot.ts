@@ -61,10 +61,8 @@ export async function endContainer(parts: Parts, slot: string, claim: Claim | un
 
 /** Calls of the runtime about these slots that nobody waits for any more: its helper was killed, or the control plane was. */
 export const endRuntimeCalls = (parts: Parts, ...slots: string[]): Promise<void> =>
-  killAll(() =>
-    runtimeCalls(parts.paths)
-      .filter(({ isAbout }) => slots.some(isAbout))
-      .map(({ pid }) => pid),
+  killAll(async () =>
+    (await runtimeCalls(parts.paths)).filter(({ isAbout }) => slots.some(isAbout)).map(({ pid }) => pid),
   );
 
 function freeRange(parts: Parts, slot: string, claim: Claim | undefined): void {
@@ -99,9 +97,9 @@ async function killFirst(own: SlotPaths, firstId: number | undefined): Promise<v
   }
 }
 
-async function killAll(list: () => number[]): Promise<void> {
+async function killAll(list: () => Promise<number[]> | number[]): Promise<void> {
   for (let tries = 0; tries < 50; tries += 1) {
-    const pids = list();
+    const pids = await list();
     if (pids.length === 0) return;
     for (const pid of pids) kill(pid);
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { AppError } from '#kernel/errors.ts';
+import { yieldLongTurn } from '#kernel/long-turn.ts';
 import type { Helper } from './helper-client.ts';
 import type { IdRanges } from './id-ranges.ts';
 import { type Paths, slotPaths } from './paths.ts';
@@ -30,6 +31,8 @@ export function createWorkspaces(deps: { paths: Paths; helper: Helper; ranges: I
   let wanted = { count: 0, sizeBytes: 0 };
 
   const make = async (sizeBytes: number): Promise<Workspace> => {
+    // Many that are asked for at once each touch some files here.
+    await yieldLongTurn();
     const slot = randomBytes(8).toString('hex');
     const firstId = ranges.take(`${paths.homeId} ${slot}`);
     const own = slotPaths(paths, slot);
