@@ -25,8 +25,10 @@ export async function traceLineage(
   const seen = new Set<string>();
   let frontier: Step[] = [{ key: options.start, atMs: options.direction === 'up' ? Number.MAX_SAFE_INTEGER : 0 }];
   while (frontier.length > 0) {
-    const found = options.direction === 'up' ? await stepUp(reader, frontier) : await stepDown(reader, frontier);
+    const { direct, pairs } =
+      options.direction === 'up' ? await stepUp(reader, frontier) : await stepDown(reader, frontier);
     const next = new Map<string, number>();
+    const found = options.kinds.includes('derived') ? chain(direct, pairs) : direct;
     for (const { edge, onward } of found) {
       if (!options.kinds.includes(edge.kind)) continue;
       const name = `${edge.from} ${edge.to} ${edge.kind} ${edge.relation}`;
@@ -36,10 +38,7 @@ export async function traceLineage(
       seen.add(name);
       trace.edges.push(edge);
       if (onward !== undefined) next.set(far, widest(options.direction, next.get(far), onward));
-    }
-    if (trace.edges.length > LARGEST_TRACE) {
-      trace.truncated = true;
-      break;
+      if (trace.edges.length > LARGEST_TRACE) return { ...trace, truncated: true };
     }
     frontier = [...next].map(([key, atMs]) => ({ key, atMs }));
   }
@@ -51,10 +50,17 @@ const widest = (direction: 'up' | 'down', a: number | undefined, b: number): num
 
 type Found = { edge: TraceEdge; onward: number | undefined };
 
+/** Arrows of one step. Those that are derived of pairs may be far more than are ever shown: they are made one by one. */
+type Arrows = { direct: Found[]; pairs: Iterable<Found> };
+
+function* chain(...parts: Iterable<Found>[]): Generator<Found> {
+  for (const part of parts) yield* part;
+}
+
 const isSubject = (key: string): boolean => key.startsWith('sandbox:') || key.startsWith('user:');
 
 /** Arrows that end at these nodes. For a thing: who wrote it and what they had taken in by then; for a sandbox: what it took in. */
-async function stepUp(reader: Reader, frontier: Step[]): Promise<Found[]> {
+async function stepUp(reader: Reader, frontier: Step[]): Promise<Arrows> {
   const found: Found[] = [];
   const bound = new Map(frontier.map((step) => [step.key, step.atMs]));
   const subjects = frontier.filter((step) => isSubject(step.key)).map((step) => step.key);
@@ -72,25 +78,18 @@ async function stepUp(reader: Reader, frontier: Step[]): Promise<Found[]> {
   for (const edge of await selectEdgesByRun(reader, things, 'in')) {
     if (edge.first_ms <= (bound.get(edge.run_key) ?? 0)) found.push(runArrow(edge));
   }
-  found.push(...(await derivedUp(reader, writes)));
-  return found;
+  const reads = Map.groupBy(await selectEdgesOfSubjects(reader, sandboxesOf(writes), 'in'), subjectOf);
+  return { direct: found, pairs: derivedUp(writes, reads) };
 }
 
-async function derivedUp(reader: Reader, writes: StoredEdge[]): Promise<Found[]> {
-  const inputs = await selectEdgesOfSubjects(reader, sandboxesOf(writes), 'in');
-  const found: Found[] = [];
-  for (const write of writes) {
-    for (const read of inputs) {
-      if (read.subject_key !== write.subject_key || read.first_ms > write.last_ms || read.thing_key === write.thing_key)
-        continue;
-      found.push({ edge: derived(read, write), onward: read.last_ms });
-    }
-  }
-  return found;
+function* derivedUp(writes: StoredEdge[], reads: ReadonlyMap<string, StoredEdge[]>): Generator<Found> {
+  for (const write of writes)
+    for (const read of reads.get(write.subject_key) ?? [])
+      if (isCarried(read, write)) yield { edge: derived(read, write), onward: read.last_ms };
 }
 
 /** Arrows that start at these nodes. For a thing: who took it in; for a sandbox: what it gave out from then on. */
-async function stepDown(reader: Reader, frontier: Step[]): Promise<Found[]> {
+async function stepDown(reader: Reader, frontier: Step[]): Promise<Arrows> {
   const found: Found[] = [];
   const bound = new Map(frontier.map((step) => [step.key, step.atMs]));
   const subjects = frontier.filter((step) => isSubject(step.key)).map((step) => step.key);
@@ -105,16 +104,21 @@ async function stepDown(reader: Reader, frontier: Step[]): Promise<Found[]> {
   }
   for (const edge of await selectEdgesByRun(reader, things, 'out'))
     found.push({ ...runArrow(edge), onward: edge.first_ms });
-  const outputs = await selectEdgesOfSubjects(reader, sandboxesOf(reads), 'out');
-  for (const read of reads) {
-    for (const write of outputs) {
-      if (write.subject_key !== read.subject_key || read.first_ms > write.last_ms || read.thing_key === write.thing_key)
-        continue;
-      found.push({ edge: derived(read, write), onward: write.first_ms });
-    }
-  }
-  return found;
+  const writes = Map.groupBy(await selectEdgesOfSubjects(reader, sandboxesOf(reads), 'out'), subjectOf);
+  return { direct: found, pairs: derivedDown(reads, writes) };
 }
+
+function* derivedDown(reads: StoredEdge[], writes: ReadonlyMap<string, StoredEdge[]>): Generator<Found> {
+  for (const read of reads)
+    for (const write of writes.get(read.subject_key) ?? [])
+      if (isCarried(read, write)) yield { edge: derived(read, write), onward: write.first_ms };
+}
+
+const subjectOf = (edge: StoredEdge): string => edge.subject_key;
+
+/** Whether what a sandbox read may be in what it wrote. */
+const isCarried = (read: StoredEdge, write: StoredEdge): boolean =>
+  read.first_ms <= write.last_ms && read.thing_key !== write.thing_key;
 
 const sandboxesOf = (edges: StoredEdge[]): string[] => [
   ...new Set(edges.map((edge) => edge.subject_key).filter((key) => key.startsWith('sandbox:'))),
