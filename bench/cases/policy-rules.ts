@@ -28,7 +28,7 @@ export async function measureManyRules(): Promise<Row[]> {
   const folder = mkdtempSync(join(tmpdir(), 'fumehood-bench-'));
   const opa = await findOpa();
   const { bundle } = await readUserPolicy(opa, SOURCE);
-  const loaded = loadBundle(bundle);
+  const loaded = await loadBundle(bundle);
   const text = Buffer.from(JSON.stringify(INPUT));
   writeFileSync(join(folder, 'limits.rego'), SOURCE);
   const port = await freePort();

@@ -30,7 +30,7 @@ export async function applyPolicy(
   const crossing = crossingOf(caller, 'policy.apply', name, { kinds: request.for });
   await deps.gateway.check(crossing);
   const policy = await readUserPolicy(await deps.opa(), request.source, `${name}.rego`);
-  const bundle = loadBundle(policy.bundle);
+  const bundle = await loadBundle(policy.bundle);
   let bound: BoundPolicy | undefined;
   const applied = await deps.gateway.cross<PolicyVersion>({
     ...crossing,

@@ -81,11 +81,11 @@ for (const store of STORES) {
 
     it('asks every policy bound to the kind, and none that is bound to another', async () => {
       const { bundle } = await readUserPolicy(await findOpa(), 'package p\nallow if input.object.id == "r2"');
-      world.registry.put({ name: 'only-r2', version: 1, kinds: ['run'], bundle: loadBundle(bundle) });
+      world.registry.put({ name: 'only-r2', version: 1, kinds: ['run'], bundle: await loadBundle(bundle) });
       const decision = await decide([run]);
       assert.match(decision.reason, /^Policy "only-r2": /);
       assert.equal(decision.bundles.length, 2);
-      world.registry.put({ name: 'only-r2', version: 2, kinds: ['gpu'], bundle: loadBundle(bundle) });
+      world.registry.put({ name: 'only-r2', version: 2, kinds: ['gpu'], bundle: await loadBundle(bundle) });
       assert.equal((await decide([run])).allowed, true);
       world.registry.remove('only-r2');
     });

@@ -55,9 +55,9 @@ function actionsInSources(): Map<string, string> {
   return found;
 }
 
-describe('default bundle', () => {
+describe('default bundle', async () => {
   const table = readActionTable();
-  const bundle = loadBundle(readDefaultBundle());
+  const bundle = await loadBundle(readDefaultBundle());
 
   it('is what its sources compile to', async () => {
     const opa = await findOpa();

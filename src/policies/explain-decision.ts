@@ -90,7 +90,7 @@ async function answersTo(deps: ExplainDeps, input: unknown, asked: Asked): Promi
   for (const { name, version, digest } of bundles) {
     const bundle = await selectBundle(deps.reader, digest);
     if (bundle === undefined) throw new AppError('integrity', `The bundle ${digest} of this decision is missing.`);
-    const { allowed, reasons } = loadBundle(bundle).evaluate(Buffer.from(JSON.stringify(input)));
+    const { allowed, reasons } = (await loadBundle(bundle)).evaluate(Buffer.from(JSON.stringify(input)));
     answers.push({
       policy: name,
       ...(version === undefined ? {} : { version }),

@@ -10,8 +10,9 @@ type Opened = {
 };
 
 /** The builtins that a compiled module wants from its host and that are not offered here, sorted. */
-export function missingBuiltins(wasm: Uint8Array): string[] {
-  const opened = loadModule(wasm) as unknown as Opened;
+export async function missingBuiltins(wasm: Uint8Array): Promise<string[]> {
+  const instantiate = await loadModule(wasm);
+  const opened = instantiate() as unknown as Opened;
   const { exports } = opened.wasmInstance;
   const start = exports.opa_json_dump(exports.builtins());
   const bytes = new Uint8Array(opened.mem.buffer);

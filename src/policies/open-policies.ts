@@ -11,7 +11,7 @@ import { insertBundle, selectBundle, selectPoliciesInForce } from './policy-stor
 export async function openPolicies(deps: { database: Database; clock: Clock }): Promise<PolicyRegistry> {
   const bundle = readDefaultBundle();
   await deps.database.transaction((tx) => insertBundle(tx, bundle, deps.clock.nowMs()));
-  const registry = createPolicyRegistry(loadBundle(bundle));
+  const registry = createPolicyRegistry(await loadBundle(bundle));
   await refreshPolicies(deps, registry);
   return registry;
 }
@@ -35,5 +35,5 @@ export async function refreshPolicies(
 export async function bindPolicy(reader: Reader, policy: PolicyVersion): Promise<BoundPolicy> {
   const bundle = await selectBundle(reader, policy.digest);
   if (bundle === undefined) throw new AppError('integrity', `The bundle of policy "${policy.name}" is missing.`);
-  return { name: policy.name, version: policy.version, kinds: policy.kinds, bundle: loadBundle(bundle) };
+  return { name: policy.name, version: policy.version, kinds: policy.kinds, bundle: await loadBundle(bundle) };
 }

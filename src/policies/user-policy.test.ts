@@ -44,7 +44,7 @@ describe('a policy as people write it', () => {
       const policy = await readUserPolicy(opa, source);
       assert.equal(policy.converted, converted);
       assert.match(policy.source, /allow if/);
-      const bundle = loadBundle(policy.bundle);
+      const bundle = await loadBundle(policy.bundle);
       assert.equal(bundle.evaluate(gpu(4)).allowed, true);
       assert.equal(bundle.evaluate(gpu(8)).allowed, false);
       assert.equal(bundle.evaluate(Buffer.from('{}')).allowed, false);
@@ -53,7 +53,7 @@ describe('a policy as people write it', () => {
 
   it('a deny set refuses with its messages, and alone allows what it does not name', async () => {
     const policy = await readUserPolicy(opa, 'package p\ndeny[msg] { input.requested > 4; msg := "too many" }');
-    const bundle = loadBundle(policy.bundle);
+    const bundle = await loadBundle(policy.bundle);
     assert.deepEqual(bundle.evaluate(gpu(8)), { allowed: false, reasons: [{ code: 'deny', message: 'too many' }] });
     assert.equal(bundle.evaluate(gpu(4)).allowed, true);
   });
@@ -78,7 +78,7 @@ describe('a policy as people write it', () => {
 
   it('denies, and decides on, when an evaluation runs out of memory', async () => {
     const source = 'package p\nallow if count([x | some x in numbers.range(1, input.requested)]) == input.requested';
-    const bundle = loadBundle((await readUserPolicy(opa, source)).bundle);
+    const bundle = await loadBundle((await readUserPolicy(opa, source)).bundle);
     assert.equal(bundle.evaluate(gpu(20_000_000)).allowed, false);
     assert.equal(bundle.evaluate(gpu(10)).allowed, true);
   });
@@ -92,9 +92,9 @@ describe('a policy as people write it', () => {
         return nowMs;
       };
     };
-    const slow = loadBundle(bundle, { wallMs: watch(300), cpuMs: watch(300) });
+    const slow = await loadBundle(bundle, { wallMs: watch(300), cpuMs: watch(300) });
     assert.deepEqual(slow.evaluate(gpu(1)).reasons[0]?.code, 'timeout');
-    const busy = loadBundle(bundle, { wallMs: watch(300), cpuMs: watch(1) });
+    const busy = await loadBundle(bundle, { wallMs: watch(300), cpuMs: watch(1) });
     assert.deepEqual(busy.evaluate(gpu(1)), { allowed: true, reasons: [] });
     assert.equal(busy.evaluate(gpu(9)).allowed, false);
   });

@@ -41,7 +41,7 @@ export async function readUserPolicy(opa: Opa, source: string, fileName: string 
       bundle: false,
       entrypoints: Object.values(entrypoints),
     });
-    refuseMissingBuiltins(wasm, fileName);
+    await refuseMissingBuiltins(wasm, fileName);
     const parts = { wasm, data: '{}', entrypoints };
     const bundle: Bundle = { ...parts, kind: 'user', source: text, digest: bundleDigest(parts) };
     return { package: packagePath.join('.'), rules, source: text, converted, bundle };
@@ -105,8 +105,8 @@ async function outlineOf(
   );
 }
 
-function refuseMissingBuiltins(wasm: Uint8Array, fileName: string): void {
-  const missing = missingBuiltins(wasm);
+async function refuseMissingBuiltins(wasm: Uint8Array, fileName: string): Promise<void> {
+  const missing = await missingBuiltins(wasm);
   if (missing.length === 0) return;
   throw new AppError(
     'invalid',

@@ -13,7 +13,7 @@ import { hostileText, target } from './target.ts';
 const privateKey = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
 const signer = createSigner('fumehood.local/fuzz', privateKey);
 
-describe('fuzzing of the log and of policies', () => {
+describe('fuzzing of the log and of policies', async () => {
   target(
     'a bundle of entries is what was written, or is told to be none',
     fc.tuple(
@@ -86,7 +86,7 @@ describe('fuzzing of the log and of policies', () => {
     },
   );
 
-  const bundle = loadBundle(readDefaultBundle());
+  const bundle = await loadBundle(readDefaultBundle());
   target(
     'the default policy answers every input, and never allows what it cannot read',
     fc.oneof(fc.json(), hostileText('{', '}', '"action"', ':', '"sandbox.create"', ',', '[')),
