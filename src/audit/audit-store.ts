@@ -1,4 +1,4 @@
-import { joinSql, type Reader, type Row, rawSql, sql, type Tx } from '#kernel/sql.ts';
+import { joinSql, type Reader, type Row, rawSql, type Sql, sql, type Tx } from '#kernel/sql.ts';
 import { type EntryDraft, type Opening, type Openings, peopleOf } from './entry.ts';
 
 export type EntryRow = { seq: number; leaf: string; leafHash: Buffer; openings: Openings };
@@ -157,36 +157,79 @@ export type EntryFilter = {
   untilMs?: number | undefined;
 };
 
+type EntryPage = { cursor?: number | undefined; ascending: boolean; limit: number };
+
+/** An index leads to so many at once; more are looked for by going through all. */
+const FEW = 2000;
+/** So many entries are gone through in one statement: nobody waits for all of them. */
+const SPAN = 5000;
+
 /** A page of entries, newest first (or oldest first with `ascending`), from `cursor` on. */
 export async function selectEntries(
   reader: Reader,
   filter: EntryFilter,
-  page: { cursor?: number | undefined; ascending: boolean; limit: number },
+  page: EntryPage,
+  { few, span } = { few: FEW, span: SPAN },
 ): Promise<EntryRow[]> {
-  const conditions = [sql`1 = 1`];
+  const size = await selectSize(reader);
+  const isFew = await areFew(reader, filter, few);
+  const conditions = [...namedConditions(filter, isFew), ...otherConditions(filter)];
+  const most = isFew ? Math.max(1, size) : span;
+  const found: EntryRow[] = [];
+  let [from, to] = page.ascending ? [(page.cursor ?? -1) + 1, size] : [0, Math.min(page.cursor ?? size, size)];
+  while (from < to && found.length < page.limit) {
+    const [first, end] = page.ascending ? [from, Math.min(to, from + most)] : [Math.max(from, to - most), to];
+    const rows =
+      await reader.all<StoredRow>(sql`select seq, leaf, leaf_hash, actor_opening, object_opening from audit_entries
+      where ${joinSql([...conditions, sql`seq >= ${first} and seq < ${end}`], ' and ')}
+      order by seq ${rawSql(page.ascending ? 'asc' : 'desc')} limit ${page.limit - found.length}`);
+    for (const row of rows) found.push(fromRow(row));
+    if (page.ascending) from = end;
+    else to = first;
+  }
+  return found;
+}
+
+/** Whether few entries fit one of the conditions that have an index. */
+async function areFew(reader: Reader, filter: EntryFilter, few: number): Promise<boolean> {
+  for (const condition of namedConditions(filter, true)) {
+    const row = await reader.get<{ count: number }>(
+      sql`select count(*) as count from (select 1 as one from audit_entries where ${condition} limit ${few + 1}) f`,
+    );
+    if ((row?.count ?? 0) <= few) return true;
+  }
+  return false;
+}
+
+/** What has an index; without `indexed` in words that no index is used for. */
+function namedConditions(filter: EntryFilter, indexed: boolean): Sql[] {
+  const [action, kind, id, user] = ['action', 'object_kind', 'object_id', 'object_user'].map((name) =>
+    rawSql(indexed ? name : `(${name} || '')`),
+  ) as [Sql, Sql, Sql, Sql];
+  const conditions: Sql[] = [];
   if (filter.user !== undefined) conditions.push(sql`actor_user = ${filter.user}`);
-  if (filter.actor !== undefined) conditions.push(sql`(actor_id = ${filter.actor} or actor_user = ${filter.actor})`);
   if (filter.action !== undefined)
-    conditions.push(sql`(action = ${filter.action} or action like ${`${filter.action.replace(/[%_]/g, '')}.%`})`);
+    conditions.push(sql`(${action} = ${filter.action} or ${action} like ${`${filter.action.replace(/[%_]/g, '')}.%`})`);
   if (filter.object !== undefined) {
-    const [kind = '', ...id] = filter.object.split(':');
+    const [ofKind = '', ...rest] = filter.object.split(':');
+    const named = rest.join(':');
     conditions.push(
-      id.length > 0
-        ? sql`object_kind = ${kind} and (object_id = ${id.join(':')} or object_user = ${id.join(':')})`
-        : sql`object_kind = ${kind}`,
+      rest.length > 0
+        ? sql`((${kind} = ${ofKind} and ${id} = ${named}) or (${kind} = ${ofKind} and ${user} = ${named}))`
+        : sql`${kind} = ${ofKind}`,
     );
   }
+  return conditions;
+}
+
+function otherConditions(filter: EntryFilter): Sql[] {
+  const conditions: Sql[] = [];
+  if (filter.actor !== undefined) conditions.push(sql`(actor_id = ${filter.actor} or actor_user = ${filter.actor})`);
   if (filter.outcome !== undefined) conditions.push(sql`outcome = ${filter.outcome}`);
   if (filter.requestId !== undefined) conditions.push(sql`request_id = ${filter.requestId}`);
   if (filter.sinceMs !== undefined) conditions.push(sql`time_ms >= ${filter.sinceMs}`);
   if (filter.untilMs !== undefined) conditions.push(sql`time_ms < ${filter.untilMs}`);
-  if (page.cursor !== undefined)
-    conditions.push(page.ascending ? sql`seq > ${page.cursor}` : sql`seq < ${page.cursor}`);
-  const order = rawSql(page.ascending ? 'asc' : 'desc');
-  const rows = await reader.all<StoredRow>(
-    sql`select seq, leaf, leaf_hash, actor_opening, object_opening from audit_entries where ${joinSql(conditions, ' and ')} order by seq ${order} limit ${page.limit}`,
-  );
-  return rows.map(fromRow);
+  return conditions;
 }
 
 /** Erases the personal values of a user where they acted. Returns in how many entries. */
