@@ -41,7 +41,12 @@ export async function openData(
   options: { uv: string; uvCacheDir: string; pythonVersion: string },
 ): Promise<Data> {
   const { home, settings, clock, ids, database, gateway, lineage, keys } = core;
-  const vault = await openBlobFolder({ folder: join(home, 'objects'), keys, clock });
+  const vault = await openBlobFolder({
+    folder: join(home, 'objects'),
+    keys,
+    clock,
+    keepFreeBytes: settings['objects.keepFree'],
+  });
   const builtIn = {
     mlflow: { readOnly: false, ownerOf: ownerOfArtifact },
     [DATASET_BUCKET]: { readOnly: true, partOf: datasetOfKey, askToList: askForCatalogue },

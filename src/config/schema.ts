@@ -94,6 +94,11 @@ export const KEYS = {
   ),
   'pool.total': key(count, 4, 'most sandboxes made ahead of all kinds together'),
   'pool.forget': key(milliseconds, '30m', 'how long a kind is made ahead after it was last asked for'),
+  'objects.keepFree': key(
+    bytes,
+    '1g',
+    'what objects, artifacts and data sets leave free of their disk for the store and the log (a twentieth of it, if that is less)',
+  ),
   'images.maxSize': key(bytes, '8g', 'size of one image, packed and unpacked'),
   'images.cache': key(
     bytes,

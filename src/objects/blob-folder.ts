@@ -8,11 +8,17 @@ import { createBlobOwners } from './blob-owners.ts';
 import { digestChunks } from './digest-chunks.ts';
 import { createDigestThreads } from './digest-threads.ts';
 import { createFrameMemory } from './frame-memory.ts';
+import { createFreeSpace } from './free-space.ts';
 import { readBlob } from './read-blob.ts';
 import { syncFolder } from './sealed-file.ts';
 import { writeBlob } from './write-blob.ts';
 
-type Deps = { folder: string; keys: KeyProvider; clock: Clock };
+type Deps = {
+  folder: string;
+  keys: KeyProvider;
+  clock: Clock /** What blobs leave free of their disk. */;
+  keepFreeBytes?: number;
+};
 
 const BLOB_ID = /^[0-9a-f]{32}$/;
 const FAN_OUT = Array.from({ length: 256 }, (_, index) => index.toString(16).padStart(2, '0'));
@@ -23,7 +29,8 @@ export async function openBlobFolder(deps: Deps): Promise<BlobVault> {
   await chmod(deps.folder, 0o700);
   await Promise.all(FAN_OUT.map((name) => mkdir(join(deps.folder, name), { recursive: true, mode: 0o700 })));
   await syncFolder(deps.folder);
-  const writing = { keys: deps.keys, threads: createDigestThreads(), memory: createFrameMemory() };
+  const space = createFreeSpace(deps.folder, deps.keepFreeBytes ?? 0);
+  const writing = { keys: deps.keys, threads: createDigestThreads(), memory: createFrameMemory(), space };
   const pathOf = (blobId: string): string => join(deps.folder, blobId.slice(0, 2), blobId);
   const owners = createBlobOwners((blobId) => {
     // What cannot be removed now is unnamed, and so is removed by a later sweep.

@@ -3,6 +3,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SMALL_BLOB_BYTES } from './blob.ts';
 import { freeNow } from './free-now.ts';
+import type { FreeSpace } from './free-space.ts';
 
 export type SealedFile = {
   /** Takes over the parts of a frame. It is written while the next one is made; a failure comes out at the next call. */
@@ -15,7 +16,7 @@ export type SealedFile = {
 
 const SYNC_EVERY_BYTES = 16 * 1024 * 1024;
 
-export function createSealedFile(path: string): SealedFile {
+export function createSealedFile(path: string, space: FreeSpace): SealedFile {
   let file: FileHandle | undefined;
   let small: Buffer | undefined;
   let unsynced = 0;
@@ -24,6 +25,7 @@ export function createSealedFile(path: string): SealedFile {
   return {
     write: async (parts, last) => {
       const length = parts.reduce((sum, part) => sum + part.length, 0);
+      await space(length);
       if (last && file === undefined && length <= SMALL_BLOB_BYTES) {
         small = Buffer.concat(parts);
         return;

@@ -8,9 +8,10 @@ import type { ChecksumAlgorithm } from './checksum.ts';
 import { type Digesting, type Digests, type DigestThreads, digestHere } from './digest-threads.ts';
 import { BLOB_LAYOUT, FRAME_BYTES, sealFrame } from './frame.ts';
 import { FRAMES_A_WRITE, type FrameMemory } from './frame-memory.ts';
+import type { FreeSpace } from './free-space.ts';
 import { createSealedFile, type SealedFile } from './sealed-file.ts';
 
-type Place = { keys: KeyProvider; threads: DigestThreads; memory: FrameMemory; path: string };
+type Place = { keys: KeyProvider; threads: DigestThreads; memory: FrameMemory; space: FreeSpace; path: string };
 type Sealing = { key: Uint8Array; blobId: string; file: SealedFile } & Pick<Place, 'threads' | 'memory'>;
 type Content = Pick<Blob, 'sizeBytes' | 'sha256' | 'md5'> & { checksums: Record<string, string> };
 
@@ -23,7 +24,7 @@ export async function writeBlob(
 ): ReturnType<BlobVault['write']> {
   const key = randomBytes(DATA_KEY_BYTES);
   const wrapped = await at.keys.wrap(key, blobKeyContext(blobId));
-  const file = createSealedFile(at.path);
+  const file = createSealedFile(at.path, at.space);
   try {
     const content = await writeFrames({ ...at, key, blobId, file }, body, options);
     const small = file.small();
