@@ -168,6 +168,13 @@ describe('the agent, as a plain process', () => {
     assert.equal(new Set(draws).size, 3, 'forks do not draw the same numbers');
   });
 
+  it('gives source in the warm interpreter nothing open but what a command has', async () => {
+    const source = 'import os; print(sorted(os.listdir("/proc/self/fd")))';
+    const command = await session.exec({ argv: ['python3', '-c', source] });
+    command.stdin.end();
+    assert.deepEqual(await output(await session.runPython({ source })), await output(command));
+  });
+
   it('starts the warm interpreter anew when the code of a call has killed it, however soon the next call comes', async () => {
     for (let round = 0; round < 20; round += 1) {
       const fatal = 'import os, signal, time; os.kill(os.getppid(), signal.SIGKILL); time.sleep(60)';

@@ -8,7 +8,7 @@ const HELPER = join(import.meta.dirname, '../../../python/fumehood_helper');
 
 /** Tries to change a program in memory in every way that there is; prints what came of each, and what the program says. */
 const ATTACK = `
-import json, mmap, os, subprocess, sys
+import errno, json, mmap, os, subprocess, sys, time
 sys.path.insert(0, sys.argv[1])
 import programs
 
@@ -19,8 +19,19 @@ def outcome(attempt):
     except OSError as error:
         return error.strerror
 
+def opened(path):
+    """For a moment after its end a program is still in use, as long as somebody looks at its process."""
+    for _ in range(200):
+        try:
+            return os.open(path, os.O_RDWR)
+        except OSError as error:
+            if error.errno != errno.ETXTBSY:
+                raise
+            time.sleep(0.05)
+    raise TimeoutError(path)
+
 def attack(path):
-    number = os.open(path, os.O_RDWR)
+    number = opened(path)
     return {
         "write": outcome(lambda: os.pwrite(number, b"X", 0)),
         "cut off": outcome(lambda: os.ftruncate(number, 1)),
