@@ -64,6 +64,15 @@ def report(channel, calls):
             channel.send(json.dumps({"call": calls.pop(pid), "status": status}).encode())
 
 
+def end_first():
+    """When memory runs out, before the interpreter that it was forked from. A higher score stays."""
+    with open("/proc/self/oom_score_adj") as score:
+        own = int(score.read())
+    if own < 500:
+        with open("/proc/self/oom_score_adj", "w") as score:
+            score.write("500")
+
+
 def child(channel, call, descriptors):
     code = 1
     try:
@@ -71,8 +80,7 @@ def child(channel, call, descriptors):
         # by itself, and before the code runs: the code may end the interpreter that it was forked from
         channel.send(json.dumps({"call": call["call"], "pid": os.getpid()}).encode())
         channel.close()
-        with open("/proc/self/oom_score_adj", "w") as score:
-            score.write("500")  # before the interpreter that it was forked from
+        end_first()
         stdin, stdout, stderr, source = descriptors
         for number, target in ((stdin, 0), (stdout, 1), (stderr, 2)):
             os.dup2(number, target)

@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 
+import devices
 import limits
 import names
 import network
@@ -74,6 +75,7 @@ OPERATIONS = {
     "limit": limits.limit,
     "hostname": names.hostname,
     "traces": traces.look,
+    "holders": devices.holders,
     "compile": compile_code,
 }
 

@@ -1,9 +1,10 @@
-/** Homes of this host that were removed while something of theirs was left: mounts, processes, ranges of ids. */
+/** Homes of this host that were removed while something of theirs was left: mounts, processes, ranges of ids, GPUs. */
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { AppError } from '#kernel/errors.ts';
 import type { DriverModule } from '#src/drivers/driver.ts';
 import { removeCgroup } from '#src/drivers/oci/cgroups.ts';
+import { createGpuClaims } from '#src/drivers/oci/gpu-claims.ts';
 import { HOMES, pathsOf } from '#src/drivers/oci/paths.ts';
 
 export type DeadHome = { id: string; stateDir: string };
@@ -16,9 +17,10 @@ export function deadHomes(folder: string = HOMES): DeadHome[] {
     .filter((name) => /^[0-9a-f]{12}$/.test(name))
     .map((id) => ({ id, stateDir: readFileSync(join(folder, id), 'utf8') }))
     .filter(({ id, stateDir }) => {
-      const { homeId, runDir } = pathsOf(stateDir);
+      const { homeId, runDir, gpus } = pathsOf(stateDir);
       if (homeId !== id || existsSync(dirname(stateDir))) return false;
-      return mounts.includes(`${runDir}/`) || holdsFiles(runDir);
+      const hasGpus = createGpuClaims(gpus).owned(`${homeId} `).length > 0;
+      return hasGpus || mounts.includes(`${runDir}/`) || holdsFiles(runDir);
     });
 }
 

@@ -37,7 +37,7 @@ export function createDriver(core: Core): Driver {
     pythonDir: PYTHON_DIR,
     log,
     nowMs: clock.nowMs,
-    config: {},
+    config: { gpus: core.settings['sandbox.gpus'] },
     startTimeoutMs: core.settings['sandbox.startTimeout'],
   });
 }

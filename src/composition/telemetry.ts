@@ -89,6 +89,10 @@ async function collectNow(core: Core, driver: Driver): Promise<void> {
   );
   const vitals = await driver.vitals?.();
   for (const [pool, ready] of Object.entries(vitals?.pools ?? {})) metrics.fumehood_pool_ready.set(ready, pool);
+  if (vitals?.gpus !== undefined && vitals.gpus.total > 0) {
+    metrics.fumehood_gpus.set(vitals.gpus.total, 'all');
+    metrics.fumehood_gpus.set(vitals.gpus.used, 'handed out');
+  }
 }
 
 /** What is answered without a token: whether work can be done here and, where it is configured so, the metrics. */

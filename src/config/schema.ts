@@ -84,6 +84,7 @@ export const KEYS = {
     'OCI runtime; the first that is installed when unset',
   ),
   'sandbox.startTimeout': key(milliseconds, '60s', 'longest call of the OCI runtime; a slower one is ended'),
+  'sandbox.gpus': key(yesNo, false, 'hand out GPUs; their driver gives programs memory of the host that no cap counts'),
   'sandbox.maxTtl': key(milliseconds, '7d', 'longest life that may be asked for'),
   'pool.networks': key(count, 4, 'ready network namespaces'),
   'pool.workspaces': key(count, 2, 'ready workspaces of the default size'),

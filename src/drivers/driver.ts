@@ -112,8 +112,11 @@ export function templateOf(options: StartOptions): Template {
   return template;
 }
 
-/** What the control plane persists of a started sandbox: JSON, versioned, only the driver reads `data`. */
-export type Handle = { driver: string; version: 1; sandboxId: string; data: Record<string, unknown> };
+/** A GPU of the host: its number there, the name that it never loses, and what it is. */
+export type Gpu = { index: number; uuid: string; model: string };
+
+/** What the control plane persists of a started sandbox: JSON, versioned, only the driver reads `data`. `gpus`: those that are the sandbox's alone. */
+export type Handle = { driver: string; version: 1; sandboxId: string; data: Record<string, unknown>; gpus?: Gpu[] };
 
 export type Status = { state: 'running' | 'paused' | 'exited' | 'gone'; exitCode?: number; detail?: string };
 
@@ -209,12 +212,15 @@ export type Session = {
 export type DoorConnection = { sandboxId: string; door: string; socket: import('node:net').Socket };
 
 export type LeftOver = {
-  kind: 'process' | 'mount' | 'cgroup' | 'namespace' | 'loop' | 'file' | 'listener' | 'container';
+  kind: 'process' | 'mount' | 'cgroup' | 'namespace' | 'loop' | 'file' | 'listener' | 'container' | 'gpu';
   what: string;
 };
 
-/** How the driver itself is: what it keeps ready, by pool, and whether the processes that it needs beside it answer. */
-export type Vitals = { pools: Record<string, number>; helpers: boolean };
+/**
+ * How the driver itself is: what it keeps ready, by pool, whether the processes that it needs beside it answer, and how many of the host's GPUs
+ * are handed out.
+ */
+export type Vitals = { pools: Record<string, number>; helpers: boolean; gpus?: { total: number; used: number } };
 
 export interface Driver {
   readonly id: string;
@@ -264,7 +270,8 @@ export type DriverDeps = {
   pythonDir: string;
   log: (level: 'debug' | 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>) => void;
   nowMs: () => number;
-  config: Record<string, unknown>;
+  /** `gpus`: whether GPUs may be handed out at all. */
+  config: { gpus?: boolean };
   /** How long one call of a runtime may take (60 s when unset). */
   startTimeoutMs?: number;
 };

@@ -1,6 +1,7 @@
 /** What a suite left on this host, looked up in the kernel's own lists and not by the driver. */
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { createGpuClaims } from '#src/drivers/oci/gpu-claims.ts';
 import { createIdRanges } from '#src/drivers/oci/id-ranges.ts';
 import { pathsOf } from '#src/drivers/oci/paths.ts';
 
@@ -11,7 +12,7 @@ export type Suite = { stateDir: string; folder: string };
 /** Names of the containers of the positive controls of one suite. */
 export const controlPrefix = (folder: string): string => `unsealed-${folder.slice(-6)}`;
 
-/** Mounts, control groups, loop devices, files, id ranges and processes that carry the name of a suite's home or folder. */
+/** Mounts, control groups, loop devices, files, id ranges, GPUs and processes that carry the name of a suite's home or folder. */
 export function leftOnHost({ stateDir, folder }: Suite): string[] {
   const paths = pathsOf(stateDir);
   const ours = (text: string): boolean => text.includes(paths.homeId) || text.includes(folder);
@@ -26,6 +27,9 @@ export function leftOnHost({ stateDir, folder }: Suite): string[] {
     ...createIdRanges(paths.ranges)
       .owned(paths.homeId)
       .map(({ owner }) => `id range of ${owner}`),
+    ...createGpuClaims(paths.gpus)
+      .owned(paths.homeId)
+      .map(({ owner, uuid }) => `gpu ${uuid} of ${owner}`),
     ...processes(ours),
   ];
 }

@@ -35,8 +35,8 @@ export type SealedWorld = {
   close(): Promise<string[]>;
 };
 
-/** `pythonDir`: sources of agent and helper other than ours. */
-export type WorldOptions = { doors?: Record<string, number>; runtime?: string; pythonDir?: string };
+/** `pythonDir`: sources of agent and helper other than ours; `gpus`: whether they are handed out. */
+export type WorldOptions = { doors?: Record<string, number>; runtime?: string; pythonDir?: string; gpus?: boolean };
 
 export async function openSealedWorld(options: WorldOptions = {}): Promise<SealedWorld> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'fumehood-escape-')));
@@ -55,7 +55,7 @@ export async function openSealedWorld(options: WorldOptions = {}): Promise<Seale
     pythonDir: options.pythonDir ?? PYTHON_DIR,
     log: () => undefined,
     nowMs: Date.now,
-    config: {},
+    config: { gpus: options.gpus ?? false },
   });
   const connections: SealedWorld['connections'] = [];
   driver.onConnection((connection) => answer(connection, connections));

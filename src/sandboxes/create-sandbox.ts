@@ -107,6 +107,7 @@ async function recordStart(
     act: async (tx, crossing) => {
       await updateSandboxState(tx, sandbox.id, { state: 'running', reason: 'running', handle, startedMs: nowMs });
       await insertSandboxEvent(tx, sandbox.id, { atMs: nowMs, kind: 'started', message: `on ${sandbox.spec.runtime}` });
+      for (const { index, uuid, model } of handle.gpus ?? []) crossing.detail(`gpu${index}`, `${uuid} ${model}`);
       for (const { name, version, digest } of datasets)
         await crossing.reads({ kind: 'dataset', id: `${name}@${version}`, name, digest }, 'mounted');
       for (const { node, relation } of rules) await crossing.reads(node, relation);

@@ -1,7 +1,7 @@
 /** The noun: a sandbox, its spec and the states that it goes through. */
 import { z } from 'zod';
 import { AppError } from '#kernel/errors.ts';
-import type { Handle } from '#src/drivers/driver.ts';
+import type { Gpu, Handle } from '#src/drivers/driver.ts';
 
 export const SANDBOX_STATES = ['starting', 'running', 'stopping', 'stopped', 'deleting', 'deleted', 'failed'] as const;
 export type SandboxState = (typeof SANDBOX_STATES)[number];
@@ -77,6 +77,9 @@ export type Sandbox = {
 /** States in which a sandbox holds resources of the host and of its owner's quota. */
 export const holdsResources = (state: SandboxState): boolean => state !== 'deleted';
 
+/** Those that it was handed, also after its end. */
+export const gpusOf = ({ handle }: Pick<Sandbox, 'handle'>): Gpu[] => handle?.gpus ?? [];
+
 /** The sandbox as the API shows it. */
 export const SandboxView = z.object({
   id: z.string(),
@@ -91,6 +94,9 @@ export const SandboxView = z.object({
   diskBytes: z.number(),
   pids: z.number(),
   gpus: z.number(),
+  gpuDevices: z
+    .array(z.object({ index: z.number(), uuid: z.string(), model: z.string() }))
+    .describe('the GPUs of the host that it was handed'),
   runtime: z.string(),
   image: z.string().nullable().describe('the digest of its image'),
   purpose: z.string(),
@@ -127,6 +133,7 @@ export function viewSandbox(sandbox: Sandbox, labels: string[]): SandboxView {
     diskBytes: spec.diskBytes,
     pids: spec.pids,
     gpus: spec.gpus,
+    gpuDevices: gpusOf(sandbox),
     runtime: spec.runtime,
     image: spec.image?.digest ?? null,
     purpose: spec.purpose,

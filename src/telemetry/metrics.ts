@@ -47,6 +47,7 @@ export const METRICS = {
   fumehood_database_size_bytes: gauge('Size of the state store.'),
   fumehood_objects: gauge('Encrypted files of objects and data sets.'),
   fumehood_objects_bytes: gauge('Their size.'),
+  fumehood_gpus: gauge('GPUs of the host: that can be handed out, and that are, by any home.', 'state'),
   fumehood_pool_ready: gauge('What is kept ready for the next sandboxes.', 'pool'),
   fumehood_egress_bytes_total: counter('Bytes through the egress proxy, counted when a connection ends.', 'direction'),
   fumehood_http_requests_total: counter('Requests to the API.', 'method', 'route', 'status'),

@@ -7,7 +7,7 @@ export type Operations = {
     params: undefined;
     query: undefined;
     body: { name?: string; environment?: string; memory?: string | number; cpus?: number; disk?: string | number; pids?: number; gpus?: number; ttl?: string | number; idle?: string | number; mounts?: string[]; egress?: string[]; grants?: string[]; purpose?: string; runtime?: "runc" | "crun" | "runsc"; image?: string };
-    answer: { id: string; name: string; owner: string; state: "starting" | "running" | "stopping" | "stopped" | "deleting" | "deleted" | "failed"; reason: string; labels: string[]; environment: { name: string; digest: string } | null; memoryBytes: number; cpus: number; diskBytes: number; pids: number; gpus: number; runtime: string; image: string | null; purpose: string; mounts: { dataset: string; version: string; digest: string; tags: string[]; target: string }[]; egress: { host: string; port: number }[]; grants: string[]; createdAt: string; expiresAt: string; idleTimeoutMs: number | null };
+    answer: { id: string; name: string; owner: string; state: "starting" | "running" | "stopping" | "stopped" | "deleting" | "deleted" | "failed"; reason: string; labels: string[]; environment: { name: string; digest: string } | null; memoryBytes: number; cpus: number; diskBytes: number; pids: number; gpus: number; gpuDevices: { index: number; uuid: string; model: string }[]; runtime: string; image: string | null; purpose: string; mounts: { dataset: string; version: string; digest: string; tags: string[]; target: string }[]; egress: { host: string; port: number }[]; grants: string[]; createdAt: string; expiresAt: string; idleTimeoutMs: number | null };
     start: undefined;
   };
   /** Sandboxes, newest first */
@@ -15,7 +15,7 @@ export type Operations = {
     params: undefined;
     query: { limit?: number; cursor?: string; all?: boolean; mine?: boolean };
     body: undefined;
-    answer: { items: { id: string; name: string; owner: string; state: "starting" | "running" | "stopping" | "stopped" | "deleting" | "deleted" | "failed"; reason: string; labels: string[]; environment: { name: string; digest: string } | null; memoryBytes: number; cpus: number; diskBytes: number; pids: number; gpus: number; runtime: string; image: string | null; purpose: string; mounts: { dataset: string; version: string; digest: string; tags: string[]; target: string }[]; egress: { host: string; port: number }[]; grants: string[]; createdAt: string; expiresAt: string; idleTimeoutMs: number | null }[]; next: string | null };
+    answer: { items: { id: string; name: string; owner: string; state: "starting" | "running" | "stopping" | "stopped" | "deleting" | "deleted" | "failed"; reason: string; labels: string[]; environment: { name: string; digest: string } | null; memoryBytes: number; cpus: number; diskBytes: number; pids: number; gpus: number; gpuDevices: { index: number; uuid: string; model: string }[]; runtime: string; image: string | null; purpose: string; mounts: { dataset: string; version: string; digest: string; tags: string[]; target: string }[]; egress: { host: string; port: number }[]; grants: string[]; createdAt: string; expiresAt: string; idleTimeoutMs: number | null }[]; next: string | null };
     start: undefined;
   };
   /** End a sandbox and prove that nothing of it remains */
@@ -31,7 +31,7 @@ export type Operations = {
     params: { id: string };
     query: undefined;
     body: undefined;
-    answer: { id: string; name: string; owner: string; state: "starting" | "running" | "stopping" | "stopped" | "deleting" | "deleted" | "failed"; reason: string; labels: string[]; environment: { name: string; digest: string } | null; memoryBytes: number; cpus: number; diskBytes: number; pids: number; gpus: number; runtime: string; image: string | null; purpose: string; mounts: { dataset: string; version: string; digest: string; tags: string[]; target: string }[]; egress: { host: string; port: number }[]; grants: string[]; createdAt: string; expiresAt: string; idleTimeoutMs: number | null };
+    answer: { id: string; name: string; owner: string; state: "starting" | "running" | "stopping" | "stopped" | "deleting" | "deleted" | "failed"; reason: string; labels: string[]; environment: { name: string; digest: string } | null; memoryBytes: number; cpus: number; diskBytes: number; pids: number; gpus: number; gpuDevices: { index: number; uuid: string; model: string }[]; runtime: string; image: string | null; purpose: string; mounts: { dataset: string; version: string; digest: string; tags: string[]; target: string }[]; egress: { host: string; port: number }[]; grants: string[]; createdAt: string; expiresAt: string; idleTimeoutMs: number | null };
     start: undefined;
   };
   /** End every process of a sandbox; its workspace stays until it is deleted */
@@ -39,7 +39,7 @@ export type Operations = {
     params: { id: string };
     query: undefined;
     body: { graceMs?: number };
-    answer: { id: string; name: string; owner: string; state: "starting" | "running" | "stopping" | "stopped" | "deleting" | "deleted" | "failed"; reason: string; labels: string[]; environment: { name: string; digest: string } | null; memoryBytes: number; cpus: number; diskBytes: number; pids: number; gpus: number; runtime: string; image: string | null; purpose: string; mounts: { dataset: string; version: string; digest: string; tags: string[]; target: string }[]; egress: { host: string; port: number }[]; grants: string[]; createdAt: string; expiresAt: string; idleTimeoutMs: number | null };
+    answer: { id: string; name: string; owner: string; state: "starting" | "running" | "stopping" | "stopped" | "deleting" | "deleted" | "failed"; reason: string; labels: string[]; environment: { name: string; digest: string } | null; memoryBytes: number; cpus: number; diskBytes: number; pids: number; gpus: number; gpuDevices: { index: number; uuid: string; model: string }[]; runtime: string; image: string | null; purpose: string; mounts: { dataset: string; version: string; digest: string; tags: string[]; target: string }[]; egress: { host: string; port: number }[]; grants: string[]; createdAt: string; expiresAt: string; idleTimeoutMs: number | null };
     start: undefined;
   };
   /** Count as work now; with ttl, move the end */
@@ -47,7 +47,7 @@ export type Operations = {
     params: { id: string };
     query: undefined;
     body: { ttl?: string | number };
-    answer: { id: string; name: string; owner: string; state: "starting" | "running" | "stopping" | "stopped" | "deleting" | "deleted" | "failed"; reason: string; labels: string[]; environment: { name: string; digest: string } | null; memoryBytes: number; cpus: number; diskBytes: number; pids: number; gpus: number; runtime: string; image: string | null; purpose: string; mounts: { dataset: string; version: string; digest: string; tags: string[]; target: string }[]; egress: { host: string; port: number }[]; grants: string[]; createdAt: string; expiresAt: string; idleTimeoutMs: number | null };
+    answer: { id: string; name: string; owner: string; state: "starting" | "running" | "stopping" | "stopped" | "deleting" | "deleted" | "failed"; reason: string; labels: string[]; environment: { name: string; digest: string } | null; memoryBytes: number; cpus: number; diskBytes: number; pids: number; gpus: number; gpuDevices: { index: number; uuid: string; model: string }[]; runtime: string; image: string | null; purpose: string; mounts: { dataset: string; version: string; digest: string; tags: string[]; target: string }[]; egress: { host: string; port: number }[]; grants: string[]; createdAt: string; expiresAt: string; idleTimeoutMs: number | null };
     start: undefined;
   };
   /** What a running sandbox uses */

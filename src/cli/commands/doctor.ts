@@ -89,7 +89,7 @@ async function openDriver(context: Context): Promise<Driver> {
     pythonDir: join(import.meta.dirname, '..', '..', '..', 'python'),
     log: () => undefined,
     nowMs: () => Date.now(),
-    config: {},
+    config: { gpus: settings['sandbox.gpus'] },
   });
 }
 

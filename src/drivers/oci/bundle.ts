@@ -1,8 +1,9 @@
 /** The OCI runtime bundle of a sandbox (opencontainers/runtime-spec 1.0, config.md and config-linux.md). */
 import { join } from 'node:path';
 import { ENVIRONMENT_PATH, type StartOptions, type Template } from '../driver.ts';
-import { swapIsAccounted } from './cgroups.ts';
+import { FIRST_TO_END, swapIsAccounted } from './cgroups.ts';
 import { diskThrottle } from './disk-throttle.ts';
+import { deviceRules, type GpuGrant, gpuFiles, nodeMounts, withLibraries, withTool } from './gpu-grant.ts';
 import { AGENT_ARGS, AGENT_TARGETS, gvisorFilter, gvisorFolders, gvisorMounts, hostThreads, RUNSC } from './gvisor.ts';
 import { RANGE_SIZE } from './id-ranges.ts';
 import { imageMounts } from './image-root.ts';
@@ -23,6 +24,7 @@ export type BundleOptions = {
   workspace: string;
   agentDir: string;
   cgroupsPath: string;
+  granted: GpuGrant | undefined;
 };
 
 const isGvisor = (start: Template): boolean => start.runtime === RUNSC;
@@ -71,7 +73,7 @@ export function ociConfig(options: BundleOptions): Record<string, unknown> {
     ociVersion: '1.0.2',
     hostname: start.hostname,
     root: { path: options.rootfs, readonly: true },
-    process: processOf(start),
+    process: processOf(start, options.granted),
     mounts: mountsOf(options),
     linux: {
       uidMappings: [{ containerID: 0, hostID: options.firstId, size: RANGE_SIZE }],
@@ -86,7 +88,7 @@ export function ociConfig(options: BundleOptions): Record<string, unknown> {
         { type: 'network', path: options.networkPath },
       ],
       cgroupsPath: options.cgroupsPath,
-      resources: { ...resourcesOf(start), ...diskThrottle(options.workspace) },
+      resources: { ...resourcesOf(start, options.granted), ...diskThrottle(options.workspace) },
       seccomp: isGvisor(start) ? gvisorFilter(filter) : filter,
       maskedPaths: MASKED.map((name) => `/proc/${name}`),
       readonlyPaths: READ_ONLY.map((name) => `/proc/${name}`),
@@ -95,16 +97,16 @@ export function ociConfig(options: BundleOptions): Record<string, unknown> {
   };
 }
 
-function processOf(start: Named): Record<string, unknown> {
+function processOf(start: Named, granted: GpuGrant | undefined): Record<string, unknown> {
   const python = start.image?.python ?? '/usr/bin/python3';
   const agent = JSON.stringify({
     python: start.environmentDir === undefined ? python : `${ENVIRONMENT_PATH}/bin/python`,
     warmImports: start.warmImports ?? [],
-    // An image's variables reach commands by the agent alone: the runtime and the agent never have them as their own.
-    ...(start.image === undefined ? {} : { image: { env: start.image.env, cwd: start.image.workingDir } }),
+    // An image's variables, and what the loader obeys, reach commands by the agent alone: the runtime and the agent never have them as their own.
+    ...(start.image === undefined && granted === undefined ? {} : { image: commandsOf(start, granted) }),
     own: start.ownEnv,
   });
-  const env = { ...start.env, FUMEHOOD_AGENT: agent };
+  const env = { ...(granted === undefined ? start.env : withTool(start.env)), FUMEHOOD_AGENT: agent };
   const none: string[] = [];
   return {
     terminal: false,
@@ -119,7 +121,14 @@ function processOf(start: Named): Record<string, unknown> {
       { type: 'RLIMIT_CORE', soft: 0, hard: 0 },
       ...USER_RLIMITS,
     ],
+    ...(granted === undefined ? {} : { oomScoreAdj: FIRST_TO_END }),
   };
+}
+
+/** What commands have below their other variables, and where they start. */
+function commandsOf({ image }: Named, granted: GpuGrant | undefined): { env: Record<string, string>; cwd: string } {
+  const { env = {}, workingDir = '' } = image ?? {};
+  return { env: granted === undefined ? env : withLibraries(env), cwd: workingDir };
 }
 
 function mountsOf(options: BundleOptions): OciMount[] {
@@ -164,6 +173,10 @@ function mountsOf(options: BundleOptions): OciMount[] {
     readOnly(options.agentDir, '/fumehood/agent', 'noexec'),
     ...(start.environmentDir === undefined ? [] : [readOnly(start.environmentDir, ENVIRONMENT_PATH)]),
     ...start.mounts.map((mount) => readOnly(mount.source, mount.target, 'noexec')),
+    ...(options.granted === undefined ? [] : nodeMounts(options.granted)),
+    ...(options.granted === undefined ? [] : gpuFiles(options.granted)).map((file) =>
+      readOnly(file.source, file.target),
+    ),
   ];
 }
 
@@ -174,13 +187,13 @@ function rootMounts({ start, etc }: BundleOptions): { source: string; target: st
   return [...usrFolders().map(same), { source: etc, target: '/etc' }, ...etcFolders().map(same)];
 }
 
-function resourcesOf(start: Named): Record<string, unknown> {
+function resourcesOf(start: Named, granted: GpuGrant | undefined): Record<string, unknown> {
   const period = 100_000;
   return {
     memory: { limit: start.memoryBytes, ...(swapIsAccounted() ? { swap: start.memoryBytes } : {}) },
     cpu: { quota: Math.round(start.cpus * period), period },
     pids: { limit: isGvisor(start) ? hostThreads(start.pids) : start.pids },
-    devices: [{ allow: false, access: 'rwm' }],
+    devices: [{ allow: false, access: 'rwm' }, ...(granted === undefined ? [] : deviceRules(granted))],
   };
 }
 

@@ -195,6 +195,19 @@ export async function freeze(name: string, root = ROOT): Promise<void> {
   throw new Error(`the processes of ${name} do not stand still`);
 }
 
+/** The highest score of whom the kernel ends when the host has no memory left. */
+export const FIRST_TO_END = 1000;
+
+/** Sets that score for all processes of a cgroup, as root, which makes it the least that they and what they start can give themselves. */
+export async function endFirst(name: string): Promise<void> {
+  await freeze(name);
+  try {
+    for (const pid of processesOfCgroup(name)) writeFileSync(`/proc/${pid}/oom_score_adj`, String(FIRST_TO_END));
+  } finally {
+    thaw(name);
+  }
+}
+
 /** Lets them go on. A cgroup that is gone has none. */
 export function thaw(name: string, root = ROOT): void {
   const { path, thawed } = freezer(name, root);

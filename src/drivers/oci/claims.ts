@@ -1,5 +1,6 @@
 /** Who has which slot: written down beside the bundle, so that it outlives this process. */
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import type { Gpu } from '../driver.ts';
 import type { Paths } from './paths.ts';
 import { slotPaths } from './paths.ts';
 
@@ -11,6 +12,8 @@ export type Claim = {
   network: string;
   runtime: string;
   doors: Record<string, number>;
+  /** Those that it was handed; unset: none. */
+  gpus?: Gpu[];
 };
 
 export type Claims = {

@@ -1,12 +1,13 @@
 /** Containers: made with all their walls, and then, at once or later, given to a sandbox. */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { claimAgent, greetAgent } from '../agent/session.ts';
 import { dialPath } from '../agent/wire.ts';
 import type { Handle, StartOptions, Status, Template } from '../driver.ts';
 import { configPath, extraTargets, ociConfig } from './bundle.ts';
-import { freeze, isFrozen, isInCgroup, limitSocketMemory, processesOfCgroup, thaw } from './cgroups.ts';
+import { endFirst, freeze, isFrozen, isInCgroup, limitSocketMemory, processesOfCgroup, thaw } from './cgroups.ts';
 import type { Claim } from './claims.ts';
+import { type GpuGrant, gpuFiles } from './gpu-grant.ts';
 import { gvisorSocket, limitProgram, makeGvisorFolders, RUNSC, takeSocket } from './gvisor.ts';
 import { isEnding, startTimeOf } from './inventory.ts';
 import type { Network } from './networks.ts';
@@ -25,8 +26,13 @@ export type Tenant = Required<Pick<StartOptions, 'sandboxId' | 'hostname' | 'own
   onRunning: (container: Container) => void;
 };
 
-/** Makes a container whose agent answers. Throws, and then nothing of it is left. */
-export async function makeContainer(parts: Parts, template: Template, tenant?: Tenant): Promise<Container> {
+/** Makes a container whose agent answers. Throws, and then nothing of it is left. `granted`: GPUs that were taken for its tenant. */
+export async function makeContainer(
+  parts: Parts,
+  template: Template,
+  tenant?: Tenant,
+  granted?: GpuGrant,
+): Promise<Container> {
   const { paths } = parts;
   const [code, { network, workspace }] = await Promise.all([parts.agentCode(), takeBoth(parts, template)]);
   tenant?.onPhase('claim');
@@ -39,6 +45,7 @@ export async function makeContainer(parts: Parts, template: Template, tenant?: T
     network: network.path,
     runtime: template.runtime,
     doors: template.doors,
+    ...(granted === undefined ? {} : { gpus: granted.gpus }),
   };
   try {
     parts.claims.write(claim);
@@ -48,6 +55,7 @@ export async function makeContainer(parts: Parts, template: Template, tenant?: T
     }
     if (template.runtime === RUNSC) makeGvisorFolders(workspace.path, firstId);
     completeRoot(own, template, tenant?.hostname ?? NO_NAME);
+    if (granted !== undefined) makeFilePlaces(own.rootfs, gpuFiles(granted));
     const config = ociConfig({
       start: { ...template, hostname: tenant?.hostname ?? NO_NAME, ownEnv: tenant?.ownEnv ?? {} },
       rootfs: own.rootfs,
@@ -57,12 +65,15 @@ export async function makeContainer(parts: Parts, template: Template, tenant?: T
       workspace: workspace.path,
       agentDir: code,
       cgroupsPath: `/${own.cgroup}`,
+      granted,
     });
     writeFileSync(configPath(own.bundle), JSON.stringify(config), { mode: 0o600 });
     tenant?.onPhase('bundle');
     await parts.runtime.run({ ...own, runtime: template.runtime, slot });
     tenant?.onPhase('runtime');
     limitSocketMemory(own.cgroup, template.memoryBytes);
+    // What the GPUs' driver takes of the host's memory is counted for nobody.
+    if (granted !== undefined) await endFirst(own.cgroup);
     const container = containerOf(parts, claim);
     if (container === undefined) throw new Error('the runtime wrote no process id');
     const limited = parts.helper.ask('limit', { pid: container.pid, limits: USER_LIMITS });
@@ -132,6 +143,14 @@ function completeRoot(own: SlotPaths, template: Template, hostname: string): voi
   makeEtc(own.etc, hostname, template.image);
 }
 
+/** Empty files to mount others on. */
+function makeFilePlaces(rootfs: string, files: readonly { target: string }[]): void {
+  for (const { target } of files) {
+    mkdirSync(join(rootfs, dirname(target)), { recursive: true, mode: 0o755 });
+    writeFileSync(join(rootfs, target), '', { mode: 0o644 });
+  }
+}
+
 /** A container as it was written down; undefined when it was not started. */
 export function containerOf(parts: Parts, claim: Claim): Container | undefined {
   const { pidFile, workspace, ...own } = slotPaths(parts.paths, claim.slot);
@@ -146,6 +165,7 @@ export const handleOf = (sandboxId: string, container: Container): Handle => ({
   version: 1,
   sandboxId,
   data: { ...container },
+  ...(container.claim.gpus === undefined ? {} : { gpus: container.claim.gpus }),
 });
 
 export const containerIn = (handle: Handle): Container => handle.data as Container;

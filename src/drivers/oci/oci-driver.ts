@@ -11,11 +11,13 @@ import {
   type Handle,
   type StartOptions,
   type Stats,
+  type Template,
   templateOf,
   type Vitals,
 } from '../driver.ts';
 import { readCgroup } from './cgroups.ts';
 import {
+  type Container,
   containerIn,
   containerOf,
   handleOf,
@@ -25,6 +27,7 @@ import {
   resumeContainer,
   type Tenant,
 } from './containers.ts';
+import { RUNSC } from './gvisor.ts';
 import { assertRoot } from './image-root.ts';
 import { createMadeAhead, type MadeAhead } from './made-ahead.ts';
 import { createParts, type Parts, removeEmptyFolders } from './parts.ts';
@@ -84,7 +87,7 @@ function createOciDriver(deps: DriverDeps): Driver {
   };
 }
 
-async function vitals({ helper, networks, workspaces }: Parts, ahead: MadeAhead): Promise<Vitals> {
+async function vitals({ helper, networks, workspaces, gpus }: Parts, ahead: MadeAhead): Promise<Vitals> {
   const helpers = await helper.ask('ping', {}).then(
     () => true,
     () => false,
@@ -94,7 +97,7 @@ async function vitals({ helper, networks, workspaces }: Parts, ahead: MadeAhead)
     workspaces: workspaces.ready().length,
     sandboxes: ahead.ready().length,
   };
-  return { pools, helpers };
+  return { pools, helpers, gpus: gpus.count() };
 }
 
 async function start(parts: Parts, ahead: MadeAhead, options: StartOptions): Promise<Handle> {
@@ -115,16 +118,32 @@ async function start(parts: Parts, ahead: MadeAhead, options: StartOptions): Pro
     onPhase,
     onRunning: (container) => onRunning(handleOf(sandboxId, container)),
   };
-  const container = (await ahead.claim(template, tenant)) ?? (await makeContainer(parts, template, tenant));
+  const container =
+    template.gpus > 0
+      ? await makeWithGpus(parts, template, tenant)
+      : ((await ahead.claim(template, tenant)) ?? (await makeContainer(parts, template, tenant)));
   return handleOf(sandboxId, container);
+}
+
+/** Takes the GPUs first. They are given back with the rest of what did not start, or here when nothing of it was made. */
+async function makeWithGpus(parts: Parts, template: Template, tenant: Tenant): Promise<Container> {
+  const granted = await parts.gpus.take(tenant.sandboxId, template.gpus);
+  try {
+    return await makeContainer(parts, template, tenant, granted);
+  } catch (error) {
+    if (parts.claims.ofSandbox(tenant.sandboxId) === undefined) parts.gpus.free(tenant.sandboxId);
+    throw error;
+  }
 }
 
 /** Refuses what this driver or this host cannot give: never a sandbox with less. */
 async function refuse(parts: Parts, options: StartOptions): Promise<void> {
   const missing = (what: string, message: string): AppError =>
     new AppError('capability_missing', message, { details: { missing: what } });
-  if (options.gpus > 0) throw missing('gpu', 'This driver cannot hand out GPUs.');
-  const { runtimes } = await parts.probe();
+  const { runtimes, capabilities } = await parts.probe();
+  if (options.gpus > 0 && !capabilities.includes('gpu')) throw missing('gpu', 'This host cannot hand out GPUs.');
+  if (options.gpus > 0 && options.runtime === RUNSC)
+    throw missing('gpu', `GPUs are not handed out under ${RUNSC}: its kernel stands between a program and the device.`);
   if (!runtimes.includes(options.runtime))
     throw missing(options.runtime, `The runtime "${options.runtime}" cannot be used on this host.`);
   if (options.image !== undefined) assertRoot(options.image);

@@ -4,6 +4,9 @@ import { dirname, join } from 'node:path';
 import type { DoorConnection, DriverDeps, Probe } from '../driver.ts';
 import { createAgentCode } from './agent-code.ts';
 import { type Claims, createClaims } from './claims.ts';
+import { createClearGpu } from './clear-gpu.ts';
+import { findGpus } from './gpu-host.ts';
+import { createGpus, type Gpus, type Holder } from './gpus.ts';
 import { createHelper, type Helper } from './helper-client.ts';
 import { createIdRanges, type IdRanges, RANGE_SIZE } from './id-ranges.ts';
 import type { Look } from './inventory.ts';
@@ -27,6 +30,7 @@ export type Parts = {
   helper: Helper;
   ranges: IdRanges;
   claims: Claims;
+  gpus: Gpus;
   networks: Networks;
   workspaces: Workspaces;
   runtime: Runtime;
@@ -55,13 +59,21 @@ export function createParts(deps: DriverDeps, serve: (connection: DoorConnection
     helper,
     ranges,
     claims: createClaims(paths),
+    gpus: createGpus({
+      homeId: paths.homeId,
+      folder: paths.gpus,
+      find: findGpus,
+      holders: async ({ major, minor }) => (await helper.ask('holders', { major, minor })).ok as Holder[],
+      clear: createClearGpu({ python: PYTHON, pythonDir: deps.pythonDir, timeoutMs }),
+      log: (message, fields) => deps.log('warn', message, fields),
+    }),
     networks: createNetworks({ folder: paths.networks, helper, serve }),
     workspaces: createWorkspaces({ paths, helper, ranges }),
     timeoutMs,
     runtime: createRuntime({ helper, paths, timeoutMs }),
     agentCode: createAgentCode({ pythonDir: deps.pythonDir, python: PYTHON, folder: paths.code, helper }),
     look: lookBy(helper),
-    probe: freshProbe(() => probeHost(paths)),
+    probe: freshProbe(() => probeHost(paths, deps.config)),
   };
 }
 

@@ -21,6 +21,8 @@ export type Paths = {
   roots: string;
   /** On the whole host: which range of ids belongs to whom. */
   ranges: string;
+  /** On the whole host: which GPU belongs to whom. */
+  gpus: string;
   cgroupParent: string;
 };
 
@@ -43,6 +45,7 @@ export function pathsOf(stateDir: string): Paths {
     code: join(stateDir, 'agent'),
     roots: join(stateDir, 'roots'),
     ranges: '/run/fumehood/ranges',
+    gpus: '/run/fumehood/gpus',
     cgroupParent: `fumehood-${homeId}`,
   };
 }

@@ -1,10 +1,12 @@
 /** What this host can enforce, and the command that mends what it cannot. */
-import { accessSync, constants, existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, statfsSync } from 'node:fs';
 import { release } from 'node:os';
 import { formatBytes } from '#kernel/quantities.ts';
 import type { Capability, Check, Probe } from '../driver.ts';
 import { cgroupControllers, cgroupVersion, socketMemoryIs, swapIsBounded } from './cgroups.ts';
 import { diskIsThrottled } from './disk-throttle.ts';
+import { GPU_CHECKS, gpuChecks } from './gpu-checks.ts';
+import { findGpus } from './gpu-host.ts';
 import type { Paths } from './paths.ts';
 import { runtimeCheck } from './runtime-check.ts';
 import { sandboxesWithInotify } from './user-limits.ts';
@@ -14,8 +16,11 @@ type Finding = Omit<Check, 'consequence' | 'fix'> & Partial<Pick<Check, 'consequ
 const ENOUGH_SANDBOXES = 100;
 const LEAST_DISK_BYTES = 2 * 1024 ** 3;
 
-/** Looks at everything once; takes some tens of milliseconds. */
-export async function probeHost(paths: Pick<Paths, 'images'>): Promise<Probe> {
+/** Looks at everything once; takes some tens of milliseconds. `gpus`: whether they may be handed out. */
+export async function probeHost(
+  paths: Pick<Paths, 'images'>,
+  { gpus = false }: { gpus?: boolean } = {},
+): Promise<Probe> {
   const runtimes = await Promise.all([runtimeCheck('runc'), runtimeCheck('crun'), runtimeCheck('runsc')]);
   const checks: Finding[] = [
     rootCheck(),
@@ -47,7 +52,7 @@ export async function probeHost(paths: Pick<Paths, 'images'>): Promise<Probe> {
     },
     ...diskChecks(paths),
     fileCheck('python', 'Python for the agent', '/usr/bin/python3', 'apt-get install -y python3'),
-    gpuCheck(),
+    ...gpuChecks(findGpus(), gpus),
   ];
   const whole = checks.map(
     (check): Check => ({
@@ -58,9 +63,10 @@ export async function probeHost(paths: Pick<Paths, 'images'>): Promise<Probe> {
     }),
   );
   const ok = (id: string): boolean => whole.some((check) => check.id === id && check.state === 'ok');
+  const handsOutGpus = ['runc', 'crun'].some(ok) && GPU_CHECKS.every(ok);
   return {
     usable: whole.every((check) => !check.required || check.state === 'ok'),
-    capabilities: capabilitiesOf(ok),
+    capabilities: [...capabilitiesOf(ok), ...(handsOutGpus ? (['gpu'] as const) : [])],
     runtimes: runtimes.filter(({ works }) => works).map(({ name }) => name),
     checks: whole,
   };
@@ -222,18 +228,6 @@ function fileCheck(id: string, title: string, path: string, fix: string): Findin
     consequence: 'Sandboxes are refused.',
     fix,
     required: true,
-  };
-}
-
-function gpuCheck(): Finding {
-  const devices = existsSync('/dev') ? readdirSync('/dev').filter((name) => /^nvidia\d+$/.test(name)) : [];
-  return {
-    id: 'gpu',
-    title: 'GPU',
-    state: 'missing',
-    found: devices.length === 0 ? 'none' : `${devices.length} of NVIDIA, which this driver does not hand out yet`,
-    consequence: 'Sandboxes that ask for GPUs are refused.',
-    required: false,
   };
 }
 

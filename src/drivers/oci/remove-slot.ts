@@ -26,6 +26,7 @@ export async function removeSlot(parts: Parts, slot: string): Promise<LeftOver[]
     (await remainsOf(paths, slot, claim, parts.look)).filter((one) => one.what !== own.bundle),
   );
   if (remains.length > 0) return remains;
+  if (claim?.sandboxId != null && claim.gpus !== undefined) parts.gpus.free(claim.sandboxId);
   // The claim goes last: as long as anything is left, it says where.
   await attempt('bundle', () => rm(own.bundle, { recursive: true, force: true }));
   parts.claims.forget(slot);
@@ -141,6 +142,13 @@ export async function takeInventory(
     for (const { owner, firstId } of parts.ranges.owned(`${paths.homeId} `))
       if (!kept.has(owner.slice(paths.homeId.length + 1))) parts.ranges.free(firstId);
   }
+  found.push(...parts.gpus.inventory({ keep: claimants(parts, keep), remove: options.remove }));
   const left = unclaimedNetworks(paths, networks).map((what): LeftOver => ({ kind: 'namespace', what }));
   return [...found, ...left];
+}
+
+/** Sandboxes to keep, and those of which a slot is left: what they have is freed with it. */
+function claimants(parts: Parts, keep: ReadonlySet<string>): Set<string> {
+  const left = slotsOf(parts.paths).flatMap((slot) => parts.claims.of(slot)?.sandboxId ?? []);
+  return new Set([...keep, ...left]);
 }

@@ -35,6 +35,7 @@ from .platform import (
 from .sandboxes import (
     EgressGrant,
     EnvironmentRef,
+    GpuDevice,
     LeftOver,
     Mount,
     OpenPort,
@@ -73,6 +74,7 @@ __all__ = [
     "Erased",
     "FileChange",
     "FileInfo",
+    "GpuDevice",
     "Finding",
     "Image",
     "InclusionProof",

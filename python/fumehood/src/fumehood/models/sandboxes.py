@@ -50,6 +50,14 @@ class EgressGrant:
 
 
 @dataclass(frozen=True)
+class GpuDevice:
+    #: N of /dev/nvidiaN on the host and in the sandbox
+    index: int
+    uuid: str
+    model: str
+
+
+@dataclass(frozen=True)
 class SandboxInfo:
     id: str
     name: str
@@ -64,6 +72,7 @@ class SandboxInfo:
     disk_bytes: int
     pids: int
     gpus: int
+    gpu_devices: list[GpuDevice]
     runtime: str
     image: str | None
     purpose: str
