@@ -35,7 +35,7 @@ export async function addDataset(deps: DatasetsDeps, request: UploadRef): Promis
     act: async (tx, crossing) => {
       const upload = await findUpload(tx, request);
       const files = await selectUploadedFiles(tx, upload.uploadId);
-      const digest = checkFiles(files);
+      const digest = await checkFiles(files);
       await refuseLowering(tx, upload, digest);
       const latest = await selectVersion(tx, upload.name);
       await deleteDatasetUpload(tx, upload.uploadId);
@@ -54,7 +54,7 @@ export async function addDataset(deps: DatasetsDeps, request: UploadRef): Promis
   return answer;
 }
 
-function checkFiles(files: UploadedFile[]): string {
+async function checkFiles(files: UploadedFile[]): Promise<string> {
   if (files.length === 0) {
     throw new AppError('invalid', 'A version of a data set has at least one file.', { details: { field: 'files' } });
   }

@@ -35,18 +35,19 @@ export async function selectDatasetUploadsBefore(reader: Reader, beforeMs: numbe
   return rows.map(toUpload);
 }
 
+const PAGE = 1000;
+
 /** The files of an upload, in the order of their paths' bytes. */
 export async function selectUploadedFiles(reader: Reader, uploadId: string): Promise<UploadedFile[]> {
-  const rows = await reader.all<{ path: string; blob_id: string; size_bytes: number; digest: string; etag: string }>(
-    sql`select path, blob_id, size_bytes, digest, etag from dataset_upload_files where upload_id = ${uploadId} order by path`,
-  );
-  return rows.map((row) => ({
-    path: row.path,
-    blobId: row.blob_id,
-    sizeBytes: row.size_bytes,
-    digest: row.digest,
-    etag: row.etag,
-  }));
+  const files: UploadedFile[] = [];
+  for (;;) {
+    const rows = await reader.all<{ path: string; blob_id: string; size_bytes: number; digest: string; etag: string }>(
+      sql`select path, blob_id, size_bytes, digest, etag from dataset_upload_files
+        where upload_id = ${uploadId} and path > ${files.at(-1)?.path ?? ''} order by path limit ${PAGE}`,
+    );
+    for (const { blob_id: blobId, size_bytes: sizeBytes, ...row } of rows) files.push({ ...row, blobId, sizeBytes });
+    if (rows.length < PAGE) return files;
+  }
 }
 
 /** One file of an upload. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { canonicalJson } from '#kernel/canonical-json.ts';
 import { AppError } from '#kernel/errors.ts';
+import { yieldLongTurn } from '#kernel/long-turn.ts';
 import type { NodeRef } from '#src/lineage/node.ts';
 import type { PolicyObject } from '#src/policies/decision.ts';
 
@@ -92,13 +93,19 @@ export const policyObject = (dataset: DatasetVersion): PolicyObject => ({
 });
 
 /** The digest of a version: SHA-256 over the canonical JSON of its files, sorted by the bytes of their paths. */
-export function manifestDigest(files: readonly DatasetFile[]): string {
-  const sorted = files
-    .map(({ path, sizeBytes, digest }) => ({ path, sizeBytes, digest }))
-    .sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
-  return `sha256:${createHash('sha256')
-    .update(canonicalJson({ files: sorted }))
-    .digest('hex')}`;
+export async function manifestDigest(files: readonly DatasetFile[]): Promise<string> {
+  const lines: { key: Buffer; text: string }[] = [];
+  for (const { path, sizeBytes, digest } of files) {
+    await yieldLongTurn();
+    lines.push({ key: Buffer.from(path), text: canonicalJson({ path, sizeBytes, digest }) });
+  }
+  lines.sort((a, b) => Buffer.compare(a.key, b.key));
+  const hash = createHash('sha256').update('{"files":[');
+  for (const [at, { text }] of lines.entries()) {
+    await yieldLongTurn();
+    hash.update(at === 0 ? text : `,${text}`);
+  }
+  return `sha256:${hash.update(']}').digest('hex')}`;
 }
 
 /** Refuses a path that is not that of a file inside a folder: it becomes one on disk and a key in the bucket. */

@@ -1,9 +1,10 @@
 /** Decrypted folders of versions, for drivers to mount read-only: one a content, proven against its digests, removed when nobody holds it. */
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, readdir, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AppError, diskFault } from '#kernel/errors.ts';
 import type { KeyedMutex } from '#kernel/keyed-mutex.ts';
+import { removeTree } from '#kernel/remove-tree.ts';
 import type { Database } from '#kernel/sql.ts';
 import type { Shelf } from '#src/objects/shelf.ts';
 import { DATASET_BUCKET, type DatasetFile, manifestDigest, prefixOf } from './dataset.ts';
@@ -34,7 +35,7 @@ export async function openDatasetMounts(deps: Deps): Promise<DatasetMounts> {
       const held = await deps.database.read(selectMounts);
       if (held.some((mount) => mount.digest === digest)) return;
       proven.delete(digest);
-      await rm(folderOf(digest), { recursive: true, force: true });
+      await removeTree(folderOf(digest));
     });
 
   const release = async (sandboxId: string): Promise<void> => {
@@ -65,7 +66,7 @@ export async function openDatasetMounts(deps: Deps): Promise<DatasetMounts> {
       const held = new Set((await deps.database.read(selectMounts)).map((mount) => folderOf(mount.digest)));
       for (const entry of await readdir(deps.folder)) {
         const path = join(deps.folder, entry);
-        if (!held.has(path)) await rm(path, { recursive: true, force: true });
+        if (!held.has(path)) await removeTree(path);
       }
     },
   };
@@ -98,11 +99,11 @@ async function build(
       const sum = await writeFile(target, deps.shelf.bytes(blobs));
       written.push({ path, ...sum });
     }
-    if (manifestDigest(written) !== dataset.digest) throw damaged(dataset.name);
+    if ((await manifestDigest(written)) !== dataset.digest) throw damaged(dataset.name);
     await closeFolders(fresh);
     await rename(fresh, folder);
   } catch (error) {
-    await rm(fresh, { recursive: true, force: true });
+    await removeTree(fresh);
     throw diskFault(error, `for the data set "${dataset.name}"`) ?? error;
   }
 }
@@ -146,7 +147,7 @@ async function prove(folder: string, digest: string): Promise<void> {
     }
   };
   await walk(folder, '');
-  if (manifestDigest(files) !== digest) throw damaged(folder);
+  if ((await manifestDigest(files)) !== digest) throw damaged(folder);
 }
 
 async function digestOf(path: string): Promise<Pick<DatasetFile, 'sizeBytes' | 'digest'>> {

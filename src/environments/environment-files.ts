@@ -1,8 +1,9 @@
 /** Installed environments on disk: `<folder>/<digest>/`, used only once their completion marker is there. */
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError, diskFault } from '#kernel/errors.ts';
+import { removeTree } from '#kernel/remove-tree.ts';
 import type { Phase, Telling } from './build-progress.ts';
 import type { Uv } from './uv.ts';
 
@@ -62,7 +63,7 @@ async function withScratch<T>(folder: string, work: (scratch: string) => Promise
   } catch (error) {
     throw diskFault(error, 'for environments') ?? error;
   } finally {
-    await rm(scratch, { recursive: true, force: true });
+    await removeTree(scratch);
   }
 }
 
@@ -145,7 +146,7 @@ async function discard(folder: string, dir: string): Promise<void> {
   if (!existsSync(dir)) return;
   const doomed = await mkdtemp(join(folder, '.doomed-'));
   await rename(dir, join(doomed, 'environment'));
-  await rm(doomed, { recursive: true, force: true });
+  await removeTree(doomed);
 }
 
 async function sizeOf(dir: string): Promise<number> {

@@ -1,12 +1,13 @@
 /** Unpacked images on disk: `<folder>/<hex of the digest>/{root,image.json}`, there as a whole or not at all, the least recently used go first. */
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { AppError } from '#kernel/errors.ts';
 import type { KeyedMutex } from '#kernel/keyed-mutex.ts';
 import { formatBytes } from '#kernel/quantities.ts';
+import { removeTree } from '#kernel/remove-tree.ts';
 import { createBudget } from './budget.ts';
 import { Image, variablesOf } from './image.ts';
 import { hostPlatform, readLayout } from './oci-layout.ts';
@@ -66,7 +67,7 @@ export function createImageFiles(deps: ImageFilesDeps): ImageFiles {
     if (!existsSync(dirOf(digest))) return;
     const doomed = await mkdtemp(join(deps.folder, STAGING));
     await rename(dirOf(digest), join(doomed, 'image'));
-    await rm(doomed, { recursive: true, force: true });
+    await removeTree(doomed);
   };
   /** Frees the least recently used that no sandbox has, until so many bytes more fit. */
   const makeRoom = async (sizeBytes: number): Promise<void> => {
@@ -129,7 +130,7 @@ export function createImageFiles(deps: ImageFilesDeps): ImageFiles {
         return await deps.mutex('images', () => unpack(staging, by));
       } finally {
         uploads -= 1;
-        await rm(staging, { recursive: true, force: true });
+        await removeTree(staging);
       }
     },
     rootOf: (digest) => {
@@ -141,7 +142,7 @@ export function createImageFiles(deps: ImageFilesDeps): ImageFiles {
       if (!existsSync(deps.folder)) return;
       for (const name of readdirSync(deps.folder))
         if (name.startsWith(STAGING) || !existsSync(join(deps.folder, name, 'image.json')))
-          await rm(join(deps.folder, name), { recursive: true, force: true });
+          await removeTree(join(deps.folder, name));
     },
   };
 }
