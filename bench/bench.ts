@@ -13,6 +13,7 @@ import { measureManyRules } from './cases/policy-rules.ts';
 import { measurePorts } from './cases/ports.ts';
 import { measureSandboxes } from './cases/sandboxes.ts';
 import { measureSlopes } from './cases/slopes.ts';
+import { measureStalls } from './cases/stalls.ts';
 import { measureTracking } from './cases/tracking.ts';
 import type { Row } from './measure.ts';
 import { machine, markdown, table } from './report.ts';
@@ -27,6 +28,7 @@ const CASES: Record<string, (say: (text: string) => void) => Promise<Row[]>> = {
   tracking: measureTracking,
   objects: measureObjects,
   slopes: measureSlopes,
+  stalls: measureStalls,
 };
 
 const { values, positionals } = parseArgs({

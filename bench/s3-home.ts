@@ -8,20 +8,25 @@ export type S3Home = S3Place & { pid: number; close(): Promise<void> };
 
 export async function openS3Home(): Promise<S3Home> {
   const control = await startControlPlane();
-  const authorization = `Bearer ${await control.user('bench', 'engineer')}`;
-  const answer = await fetch(`${control.url}/api/v1/access-keys`, {
+  const token = await control.user('bench', 'engineer');
+  const place = await makeS3Place({ url: control.url, doors: control.doors, token });
+  return { ...place, pid: await control.pid(), close: () => control.close() };
+}
+
+/** A key pair for the user of a token, and a bucket. */
+export async function makeS3Place(of: { url: string; doors: Record<string, string>; token: string }): Promise<S3Place> {
+  const answer = await fetch(`${of.url}/api/v1/access-keys`, {
     method: 'POST',
-    headers: { authorization, 'content-type': 'application/json' },
+    headers: { authorization: `Bearer ${of.token}`, 'content-type': 'application/json' },
     body: '{}',
   });
   if (!answer.ok) throw new Error(`no access key: ${await answer.text()}`);
   const { accessKeyId, secretAccessKey } = (await answer.json()) as Omit<S3Place, 'port'>;
-  const port = Number(new URL(control.doors.s3 ?? '').port);
-  const home = { port, accessKeyId, secretAccessKey, pid: await control.pid(), close: () => control.close() };
-  const made = await fetch(`http://127.0.0.1:${port}/${BUCKET}`, {
+  const place: S3Place = { port: Number(new URL(of.doors.s3 ?? '').port), accessKeyId, secretAccessKey };
+  const made = await fetch(`http://127.0.0.1:${place.port}/${BUCKET}`, {
     method: 'PUT',
-    headers: signedHeaders(home, 'PUT', `/${BUCKET}`),
+    headers: signedHeaders(place, 'PUT', `/${BUCKET}`),
   });
   if (!made.ok) throw new Error(`no bucket: ${await made.text()}`);
-  return home;
+  return place;
 }
