@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '#kernel/clock.ts';
+import { neighbouringHex } from '#kernel/ids.ts';
 import type { KeyProvider } from '#kernel/key-provider.ts';
 import type { BlobVault } from './blob.ts';
 import { createBlobOwners } from './blob-owners.ts';
@@ -48,7 +48,7 @@ export async function openBlobFolder(deps: Deps): Promise<BlobVault> {
   return {
     keyName: deps.keys.keyName,
     write: async (body, options = {}) => {
-      const blobId = randomBytes(16).toString('hex');
+      const blobId = neighbouringHex();
       owners.begin(blobId);
       try {
         const blob = await writeBlob({ ...writing, path: pathOf(blobId) }, blobId, body, options);
