@@ -31,7 +31,13 @@ export function openSqlite(options: {
   const wal = inMemory ? undefined : createWalSync(options.path, options.syncFile);
   const checkpoints = inMemory ? undefined : createWalCheckpoints(options.path, options.checkpointPace);
   const write = statementsOf(writer);
-  const read: Reader = { engine: 'sqlite', ...inSlices(statementsOf(reader)) };
+  const aside = statementsOf(reader);
+  // The writer has in its cache what it has just committed; a connection beside it has to find that anew after each commit.
+  const quiet = (): Statements => (writer.isTransaction ? aside : write);
+  const read: Reader = {
+    engine: 'sqlite',
+    ...inSlices({ all: (statement) => quiet().all(statement), get: (statement) => quiet().get(statement) }),
+  };
   let tail: Promise<unknown> = Promise.resolve();
   return {
     engine: 'sqlite',
@@ -109,7 +115,7 @@ function statementsOf(database: DatabaseSync): Statements {
 }
 
 /** Statements hold up the event loop: after many in one turn, others go first. */
-const inSlices = ({ all, get }: Statements): Omit<Reader, 'engine'> => ({
+const inSlices = ({ all, get }: Pick<Statements, 'all' | 'get'>): Omit<Reader, 'engine'> => ({
   all: async <T extends Row>(statement: Sql) => {
     await yieldLongTurn();
     return all<T>(statement);

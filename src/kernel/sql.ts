@@ -9,6 +9,7 @@ const isSql = (value: unknown): value is Sql =>
 
 /** Builds a statement; an interpolated `Sql` is spliced in, anything else becomes a bound value. */
 export function sql(strings: TemplateStringsArray, ...inputs: (SqlValue | Sql)[]): Sql {
+  if (!inputs.some(isSql)) return { parts: strings, values: inputs as SqlValue[] };
   const parts: string[] = [strings[0] ?? ''];
   const values: SqlValue[] = [];
   inputs.forEach((input, index) => {
@@ -51,8 +52,21 @@ export function listSql(values: readonly SqlValue[]): Sql {
   )})`;
 }
 
-/** One statement's rendering for an engine. */
+const rendered = {
+  sqlite: new WeakMap<readonly string[], string>(),
+  postgres: new WeakMap<readonly string[], string>(),
+};
+
+/** One statement's rendering for an engine. A template without fragments always has the same, and is rendered once. */
 export function renderSql(statement: Sql, engine: 'sqlite' | 'postgres'): string {
+  const known = rendered[engine].get(statement.parts);
+  if (known !== undefined) return known;
+  const text = render(statement, engine);
+  if ('raw' in statement.parts) rendered[engine].set(statement.parts, text);
+  return text;
+}
+
+function render(statement: Sql, engine: 'sqlite' | 'postgres'): string {
   if (engine === 'sqlite') return statement.parts.join('?');
   return statement.parts.reduce((text, part, index) => (index === 0 ? part : `${text}$${index}${part}`), '');
 }
