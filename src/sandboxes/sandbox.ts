@@ -78,7 +78,7 @@ export type Sandbox = {
 export const holdsResources = (state: SandboxState): boolean => state !== 'deleted';
 
 /** Those that it was handed, also after its end. */
-export const gpusOf = ({ handle }: Pick<Sandbox, 'handle'>): Gpu[] => handle?.gpus ?? [];
+const gpusOf = ({ handle }: Pick<Sandbox, 'handle'>): Gpu[] => handle?.gpus ?? [];
 
 /** The sandbox as the API shows it. */
 export const SandboxView = z.object({

@@ -181,9 +181,9 @@ print("got it")
         assert.notEqual(ended.exitCode, 0, `6 GiB in a sandbox of 2: ${ended.stdout}`);
       });
 
-    it('is refused under a kernel that stands between', async () => {
+    it('is refused under a kernel that stands between', async (context) => {
       const { runtimes } = await world.driver.probe();
-      if (!runtimes.includes('runsc')) return;
+      if (!runtimes.includes('runsc')) return context.skip('runsc cannot be used here');
       await assert.rejects(start({ runtime: 'runsc' }), { code: 'capability_missing' });
     });
   });
@@ -209,7 +209,7 @@ print("got it")
       await clean(second);
     });
 
-    it('nothing is left of one who was killed with the memory in hand, and it is nobody else’s meanwhile', async () => {
+    it('nothing is left of one who was killed with the memory in hand, and nobody else gets it meanwhile', async () => {
       const first = await start();
       const exec = await (await world.driver.session(first)).exec({
         argv: ['/usr/bin/python3', '-I', '-S', '-B', '-c', `${CUDA}${FILL}\nimport time; time.sleep(600)`],
@@ -217,7 +217,6 @@ print("got it")
       exec.stdin.end();
       exec.stderr.resume();
       await new Promise((resolve) => exec.stdout.once('data', resolve));
-      for (const gpu of host.gpus.slice(1)) assert.ok(gpu.uuid !== first.gpus?.[0]?.uuid);
       await assert.rejects(start({ gpus: host.gpus.length }), { code: 'unavailable' });
       await end(first);
       const second = await start();
@@ -225,7 +224,7 @@ print("got it")
     });
   });
 
-  it('stays its sandbox’s over a restart of the control plane, and is free after the inventory removed it', async () => {
+  it('stays with its sandbox over a restart of the control plane, and is free after the inventory removed it', async () => {
     const open = (name: string) =>
       ociDriver.create({
         stateDir: join(world.folder, name),

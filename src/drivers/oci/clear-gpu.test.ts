@@ -8,7 +8,7 @@ import { findGpus } from './gpu-host.ts';
 
 const { gpus, libraries } = findGpus();
 
-test('nearly all memory of a GPU is overwritten, of the one that was meant, and the driver has no part in a failure unseen', {
+test('nearly all memory of a GPU is overwritten, of the one that was meant; anything else is a failure', {
   skip: gpus.length === 0 ? 'this needs an NVIDIA GPU' : false,
 }, async () => {
   const [gpu, library] = [gpus[0], libraries[0]?.source];

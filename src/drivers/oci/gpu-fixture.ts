@@ -21,7 +21,7 @@ GPU Firmware: \t ${VERSION}
 GPU Excluded:\t No
 `;
 
-const SYSTEM_LIBRARY = (name: string): string =>
+const systemLibrary = (name: string): string =>
   ['/usr/lib/x86_64-linux-gnu', '/usr/lib/aarch64-linux-gnu', '/usr/lib64', '/lib/x86_64-linux-gnu']
     .map((folder) => join(folder, name))
     .find((path) => existsSync(path)) ?? '/nonexistent';
@@ -47,7 +47,7 @@ export function makeGpuHost(root: string, numbers: readonly (readonly [number, n
   mkdirSync(folder, { recursive: true });
   for (const name of ['libcuda.so.1', 'libnvidia-ml.so.1', 'libnvidia-ptxjitcompiler.so.1', 'libnvidia-nvvm.so.4']) {
     const real = `${name.slice(0, name.indexOf('.so'))}.so.${VERSION}`;
-    copyFileSync(realpathSync(SYSTEM_LIBRARY('libm.so.6')), join(folder, real));
+    copyFileSync(realpathSync(systemLibrary('libm.so.6')), join(folder, real));
     symlinkSync(real, join(folder, name));
   }
   mkdirSync(join(root, 'usr/bin'), { recursive: true });

@@ -137,7 +137,7 @@ function opens(parts: ReturnType<typeof createParts>, { claim }: Container, name
   const { cgroup } = slotPaths(parts.paths, claim.slot);
   const groups = cgroupFolders(cgroup).filter((path) => existsSync(join(path, 'cgroup.procs')));
   const node = join(host, 'dev', name);
-  const join_ = groups.map((path) => `echo $$ > ${join(path, 'cgroup.procs')}`).join('; ');
-  const script = `(exec 5<>${node}) && echo before; ${join_}; (exec 5<>${node}) && echo after`;
+  const joins = groups.map((path) => `echo $$ > ${join(path, 'cgroup.procs')}`).join('; ');
+  const script = `(exec 5<>${node}) && echo before; ${joins}; (exec 5<>${node}) && echo after`;
   return spawnSync('sh', ['-c', script], { encoding: 'utf8' }).stdout.trim().replaceAll('\n', ' ');
 }
