@@ -14,7 +14,7 @@ import { cgroupFolders } from './cgroups.ts';
 import { type Container, makeContainer } from './containers.ts';
 import { makeGpuHost, makeNode } from './gpu-fixture.ts';
 import { findGpus } from './gpu-host.ts';
-import { createParts } from './parts.ts';
+import { createParts, removeEmptyFolders } from './parts.ts';
 import { slotPaths } from './paths.ts';
 import { removeSlot } from './remove-slot.ts';
 
@@ -125,6 +125,7 @@ test('a sandbox opens the devices that it was handed and no other, and finds the
   } finally {
     for (const { claim } of [has, hasNot]) assert.deepEqual(await removeSlot(parts, claim.slot), []);
     parts.helper.close();
+    removeEmptyFolders(parts.paths);
   }
 });
 
