@@ -84,7 +84,8 @@ async function fillAndRestart(control: TestControlPlane, say: (text: string) => 
   }
   await control.json(['up', '--detach']);
   const { url, doors } = await control.json<{ url: string; doors: Record<string, string> }>(['status']);
-  return { ...serverOf(control), url, doors, experimentId, root, run: control.run };
+  const officer = await control.user('olga', 'officer');
+  return { ...serverOf(control), officer, url, doors, experimentId, root, run: control.run };
 }
 
 async function delaysAt(socket: string): Promise<LoopDelays> {

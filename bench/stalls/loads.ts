@@ -14,6 +14,8 @@ import { trackingLoads } from './tracking-loads.ts';
 export type StallHome = {
   url: string;
   token: string;
+  /** The token of an officer. */
+  officer: string;
   doors: Record<string, string>;
   experimentId: string;
   root: string;
@@ -28,15 +30,17 @@ const SCRAPES = 20;
 
 export function stallLoads(home: StallHome, folder: string): StallLoad[] {
   const api = stallApi(home);
+  const officer = stallApi({ url: home.url, token: home.officer });
   return [
     { what: 'nothing but the periodic jobs', run: () => sleep(IDLE_MS) },
     ...trackingLoads(home),
     ...s3Loads(home),
     ...sandboxLoads(home),
     ...dataLoads(home, api, folder),
-    ...auditLoads(api),
-    ...pageLoads(home, api),
-    ...policyLoads(home, api),
+    ...auditLoads(officer),
+    ...lineageLoads(home, officer),
+    ...pageLoads(api),
+    ...policyLoads(home, officer),
   ];
 }
 
@@ -117,16 +121,19 @@ function auditLoads(api: StallApi): StallLoad[] {
   ];
 }
 
-function pageLoads(home: StallHome, api: StallApi): StallLoad[] {
+const lineageLoads = (home: StallHome, api: StallApi): StallLoad[] => [
+  {
+    what: 'lineage of 4,500 ancestors, also as OpenLineage',
+    run: async () => {
+      await api.get(`lineage?node=${home.root}`);
+      await api.get(`lineage/openlineage?node=${home.root}`);
+    },
+  },
+];
+
+function pageLoads(api: StallApi): StallLoad[] {
   const runId = '0'.repeat(32);
   return [
-    {
-      what: 'lineage of 3,000 ancestors, also as OpenLineage',
-      run: async () => {
-        await api.get(`lineage?node=${home.root}`);
-        await api.get(`lineage/openlineage?node=${home.root}`);
-      },
-    },
     {
       what: 'the page of a run, 20 times',
       run: async () => {
