@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AppError } from '#kernel/errors.ts';
+import { yieldLongTurn } from '#kernel/long-turn.ts';
 import type { Database } from '#kernel/sql.ts';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from '#src/http/page.ts';
 import { type Route, route } from '#src/http/route.ts';
@@ -105,9 +106,11 @@ function readRoutes(): Route[] {
             );
           },
         });
-        const items: EntryView[] = rows
-          .slice(0, limit)
-          .map((row) => viewEntry(row.leaf, row.openings, row.leafHash.toString('hex')));
+        const items: EntryView[] = [];
+        for (const row of rows.slice(0, limit)) {
+          await yieldLongTurn();
+          items.push(viewEntry(row.leaf, row.openings, row.leafHash.toString('hex')));
+        }
         const last = items.at(-1);
         return { items, next: rows.length > limit && last !== undefined ? encodeCursor([last.seq]) : null };
       },

@@ -1,6 +1,7 @@
 /** A backup as a stream: the store as of one commit, the blobs that it names, their digests, and the manifest. */
 import { createHash } from 'node:crypto';
-import { createReadStream, rmSync, statSync } from 'node:fs';
+import { createReadStream, statSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AppError } from '#kernel/errors.ts';
 import type { Database } from '#kernel/sql.ts';
@@ -40,7 +41,7 @@ export async function* writeBackup(source: BackupSource): AsyncGenerator<Buffer,
     return yield* entriesOf(source, copy, store);
   } finally {
     await store?.close();
-    for (const end of ['', '-wal', '-shm']) rmSync(copy + end, { force: true });
+    for (const end of ['', '-wal', '-shm']) await rm(copy + end, { force: true });
     release();
   }
 }

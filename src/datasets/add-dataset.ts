@@ -58,7 +58,7 @@ async function checkFiles(files: UploadedFile[]): Promise<string> {
   if (files.length === 0) {
     throw new AppError('invalid', 'A version of a data set has at least one file.', { details: { field: 'files' } });
   }
-  checkFolders(files.map((file) => file.path));
+  await checkFolders(files.map((file) => file.path));
   return manifestDigest(files);
 }
 

@@ -124,9 +124,10 @@ export function checkPath(path: string): void {
 }
 
 /** Refuses a file whose name is that of another file's folder: they cannot be on one disk. */
-export function checkFolders(paths: readonly string[]): void {
+export async function checkFolders(paths: readonly string[]): Promise<void> {
   const files = new Set(paths);
   for (const path of paths) {
+    await yieldLongTurn();
     for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) {
       if (!files.has(path.slice(0, at))) continue;
       throw new AppError('invalid', `"${path.slice(0, at)}" is a file and the folder of another one.`, {

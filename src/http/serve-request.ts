@@ -3,6 +3,7 @@ import { AppError } from '#kernel/errors.ts';
 import type { Gateway, Identity } from '#src/gateway/crossing.ts';
 import type { Answer, Idempotency } from './idempotency.ts';
 import { parseJson, parsePart, queryObject, readBody } from './parse-request.ts';
+import { renderAnswer } from './render-answer.ts';
 import { DOOR, type Refuse } from './request-context.ts';
 import type { ApiCross, Route } from './route.ts';
 import type { CrossingWatch } from './watch-crossings.ts';
@@ -53,7 +54,7 @@ export async function serveRequest(
     });
     if (!crossed()) throw uncrossed(route);
     if (route.response === 'stream') return { status: response.statusCode, body: null };
-    return { status: route.status, body: route.status === 204 ? null : render(route.response, result) };
+    return { status: route.status, body: route.status === 204 ? null : await renderAnswer(route.response, result) };
   };
   const answer = await once(deps.idempotency, arrived, bytes, work);
   if (route.response !== 'stream') send(response, answer);
@@ -91,12 +92,6 @@ function parseBody(route: Route, request: IncomingMessage, bytes: Buffer): unkno
   const value = parseJson(request.headers['content-type'], bytes);
   if (route.body === undefined) return parsePart('body', undefined, value);
   return parsePart('body', route.body, value === undefined ? {} : value);
-}
-
-function render(schema: Exclude<Route['response'], 'stream'>, result: unknown): string {
-  const parsed = schema.safeParse(result);
-  if (parsed.success) return JSON.stringify(parsed.data);
-  throw new Error(`the answer does not fit the route's schema: ${parsed.error.message}`);
 }
 
 function send(response: ServerResponse, answer: Answer): void {

@@ -21,6 +21,7 @@ type Deps = {
 };
 
 const BLOB_ID = /^[0-9a-f]{32}$/;
+const REMOVED_AT_ONCE = 8;
 const FAN_OUT = Array.from({ length: 256 }, (_, index) => index.toString(16).padStart(2, '0'));
 
 /** Opens (or makes) the folder of blobs, 0700: one encrypted file a blob, in 256 subfolders. */
@@ -32,9 +33,19 @@ export async function openBlobFolder(deps: Deps): Promise<BlobVault> {
   const space = createFreeSpace(deps.folder, deps.keepFreeBytes ?? 0);
   const writing = { keys: deps.keys, threads: createDigestThreads(), memory: createFrameMemory(), space };
   const pathOf = (blobId: string): string => join(deps.folder, blobId.slice(0, 2), blobId);
-  const owners = createBlobOwners((blobId) => {
+  const doomed: string[] = [];
+  let removing = 0;
+  const removeDoomed = async (): Promise<void> => {
+    removing += 1;
     // What cannot be removed now is unnamed, and so is removed by a later sweep.
-    void unlink(pathOf(blobId)).catch(() => undefined);
+    for (let blobId = doomed.pop(); blobId !== undefined; blobId = doomed.pop())
+      await unlink(pathOf(blobId)).catch(() => undefined);
+    removing -= 1;
+  };
+  // A data set lets go of thousands at once.
+  const owners = createBlobOwners((blobId) => {
+    doomed.push(blobId);
+    if (removing < REMOVED_AT_ONCE) void removeDoomed();
   });
   const read: BlobVault['read'] = async function* (blob, span) {
     const reading = owners.reading(blob.blobId);
