@@ -4,7 +4,7 @@ import { systemClock } from '#kernel/clock.ts';
 import { AppError } from '#kernel/errors.ts';
 import { randomIds } from '#kernel/ids.ts';
 import { createShelf } from '#src/objects/shelf.ts';
-import { collect, inPieces, openWorld, person, sandbox, type World } from '#src/objects/test-objects.ts';
+import { bytesOf, inPieces, openWorld, person, sandbox, type World } from '#src/objects/test-objects.ts';
 import type { Approval } from '#src/policies/approval-in-force.ts';
 import { createDecider } from '#src/policies/decide.ts';
 import { readDefaultBundle } from '#src/policies/default-bundle.ts';
@@ -36,7 +36,7 @@ describe('data sets under the default policy', () => {
     return addDataset(deps, { ...caller, uploadId });
   };
   const read = async (key: string) =>
-    (await collect((await world.objects.open({ ...box, bucket: 'datasets', key })).body)).toString();
+    (await bytesOf(await world.objects.open({ ...box, bucket: 'datasets', key }))).toString();
   const list = (prefix: string) => world.objects.list({ ...box, bucket: 'datasets', prefix });
 
   before(async () => {

@@ -7,7 +7,7 @@ import { createKeyedMutex } from '#kernel/keyed-mutex.ts';
 import { selectContentBlobs, selectObject } from '#src/objects/object-store.ts';
 import { createShelf } from '#src/objects/shelf.ts';
 import {
-  collect,
+  bytesOf,
   inPieces,
   openWorld,
   patternBytes,
@@ -108,7 +108,7 @@ for (const store of TEST_STORES) {
       const box = { identity: sandbox('sb-1', 'ada'), door: 's3', requestId: 'req-5' };
       const from = world.asked.length;
       const open = await world.objects.open({ ...box, bucket: 'datasets', key: 'people/1/p.csv' });
-      assert.equal((await collect(open.body)).toString(), 'name,age\n');
+      assert.equal((await bytesOf(open)).toString(), 'name,age\n');
       const asked = world.asked.slice(from).at(-1);
       assert.deepEqual([asked?.action, asked?.resource, asked?.object.id], ['data.read', 'data', 'people@1']);
       assert.deepEqual(asked?.object.labels, ['PHI', 'PII', 'internal']);

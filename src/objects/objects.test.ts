@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { AppError } from '#kernel/errors.ts';
 import { createObjects } from './create-objects.ts';
+import { selectBlobPage } from './object-store.ts';
 import {
-  collect,
+  bytesOf,
   inPieces,
   openWorld,
   patternBytes,
@@ -26,7 +27,7 @@ for (const store of TEST_STORES) {
     const put = (bucket: string, key: string, text: string | Uint8Array, who = ada) =>
       world.objects.put({ ...who, bucket, key, body: inPieces(Buffer.from(text)) });
     const read = async (bucket: string, key: string, who = ada) =>
-      collect((await world.objects.open({ ...who, bucket, key })).body);
+      bytesOf(await world.objects.open({ ...who, bucket, key }));
 
     before(async () => {
       world = await openWorld({ url: store.url });
@@ -63,6 +64,30 @@ for (const store of TEST_STORES) {
       assert.equal(asked?.object.encrypted, true);
       assert.equal(asked?.object.keyName, 'objects');
       assert.equal(asked?.object.owner, 'ada');
+    });
+
+    it('asks policy once about a small content, before anything names it', async () => {
+      world.policy.allows = (question) => question.object.key !== 'forbidden';
+      const from = world.asked.length;
+      const small = (key: string) => ({
+        ...ada,
+        bucket: 'lab',
+        key,
+        body: inPieces(Buffer.from('x')),
+        contentLength: 1,
+      });
+      await assert.rejects(world.objects.put(small('forbidden')), refusedAs('denied'));
+      assert.equal(world.entries.at(-1)?.outcome, 'denied');
+      await world.objects.put(small('small'));
+      assert.deepEqual(
+        world.asked.slice(from).map((one) => one.object.key),
+        ['forbidden', 'small'],
+      );
+      world.policy.allows = () => true;
+      assert.equal((await read('lab', 'small')).toString(), 'x');
+      await assert.rejects(read('lab', 'forbidden'), refusedAs('not_found', 'object'));
+      const blobs = await world.database.read((reader) => selectBlobPage(reader, '', 1000));
+      assert.equal(blobs.filter((blob) => blob.sizeBytes === 1).length, 1);
     });
 
     it('refuses to read a missing object only after policy allowed to ask', async () => {
@@ -193,7 +218,7 @@ for (const store of TEST_STORES) {
       assert.equal(done.digest, `sha256:${createHash('sha256').update(bytes).digest('hex')}`);
       assert.match(done.checksums.values.crc32 ?? '', /-3$/);
       const open = await world.objects.open({ ...at, range: { start: 5_499_990, end: 11_000_009 } });
-      assert.ok((await collect(open.body)).equals(bytes.subarray(5_499_990, 11_000_010)));
+      assert.ok((await bytesOf(open)).equals(bytes.subarray(5_499_990, 11_000_010)));
       await assert.rejects(
         world.objects.uploadPart({ ...at, uploadId, partNumber: 1, source: { body: inPieces(bytes) } }),
         refusedAs('not_found', 'upload'),

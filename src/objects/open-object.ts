@@ -19,11 +19,14 @@ export type OpenRequest = Caller & {
   admit?: (bytes: number) => void;
 };
 
-/** An object with its bytes. `sizeBytes` is of the whole, also when `range` says which bytes `body` gives. */
-export type OpenObject = StoredObject & { body: Readable; range: ByteSpan | undefined };
+/** What is known of an object. `sizeBytes` is of the whole, also when `range` says which bytes were asked for. */
+type SeenObject = StoredObject & { range: ByteSpan | undefined };
+
+/** An object with its bytes, or those of `range`: a small one's all at once, another's as they are read. */
+export type OpenObject = SeenObject & ({ bytes: Buffer; body?: never } | { body: Readable; bytes?: never });
 
 /** What is known of an object without its bytes; policy is asked as for reading, and its labels come with it. */
-export async function headObject(deps: ObjectsDeps, request: OpenRequest): Promise<Omit<OpenObject, 'body'>> {
+export async function headObject(deps: ObjectsDeps, request: OpenRequest): Promise<SeenObject> {
   const { object, range } = await cross(deps, request, 'inspected');
   return { ...object, range };
 }
@@ -36,8 +39,16 @@ export async function headObject(deps: ObjectsDeps, request: OpenRequest): Promi
 export async function openObject(deps: ObjectsDeps, request: OpenRequest): Promise<OpenObject> {
   const { object, range, blobs } = await cross(deps, request, 'read');
   request.admit?.(range === undefined ? object.sizeBytes : range.end - range.start + 1);
-  const body = await streamOf(readPieces(deps.vault, blobs, range));
-  return { ...object, range, body };
+  const pieces = readPieces(deps.vault, blobs, range);
+  if (blobs.length === 1 && blobs[0]?.sealed !== undefined) return { ...object, range, bytes: await onlyOf(pieces) };
+  return { ...object, range, body: await streamOf(pieces) };
+}
+
+/** The bytes of pieces of which there is one, or none. */
+async function onlyOf(pieces: AsyncGenerator<Buffer, void, undefined>): Promise<Buffer> {
+  const first = await pieces.next();
+  await pieces.return();
+  return first.done === true ? Buffer.alloc(0) : first.value;
 }
 
 /** The bytes of blobs one after the other, or a span of them. */

@@ -1,7 +1,7 @@
 import type { Tx } from '#kernel/sql.ts';
 import type { Crossing, CrossingRequest } from '#src/gateway/crossing.ts';
 import { askAboutObject, type Found } from './ask-about-object.ts';
-import type { Blob } from './blob.ts';
+import { type Blob, SMALL_BLOB_BYTES } from './blob.ts';
 import type { ChecksumExpectation } from './checksum.ts';
 import { refuseWrite } from './condition.ts';
 import {
@@ -29,7 +29,7 @@ export type PutRequest = WriteRequest & {
 export type PutAnswer = Pick<StoredObject, 'etag' | 'digest' | 'sizeBytes' | 'checksums' | 'modifiedMs'>;
 
 /**
- * Writes an object: policy is asked before the first byte is taken in, the bytes are durable before the commit that names them.
+ * Writes an object: policy is asked before the first byte is taken in, unless it is small; the bytes are durable before the commit that names them.
  * Throws `precondition_failed`, `invalid` (length or checksum), `denied`, `not_found` (bucket).
  */
 export async function putObject(deps: ObjectsDeps, request: PutRequest): Promise<PutAnswer> {
@@ -48,7 +48,8 @@ export async function putObject(deps: ObjectsDeps, request: PutRequest): Promise
       return [found.question];
     },
   };
-  await deps.gateway.check(crossing);
+  // A small content is in memory until the crossing that names it has been decided: nothing is gained by asking twice.
+  if ((request.contentLength ?? Number.POSITIVE_INFINITY) > SMALL_BLOB_BYTES) await deps.gateway.check(crossing);
   const { checksums, blob } = await takeIn(deps, crossing, request.body, {
     expectation: request.checksums,
     algorithms: request.checksums?.algorithms ?? [],

@@ -17,6 +17,7 @@ import { openBlobFolder } from './blob-folder.ts';
 import type { BucketRules } from './bucket.ts';
 import { createObjects, type Objects } from './create-objects.ts';
 import type { ObjectsDeps } from './objects-deps.ts';
+import type { OpenObject } from './open-object.ts';
 
 export type World = {
   home: string;
@@ -167,6 +168,9 @@ export function patternBytes(length: number, seed = 1): Buffer {
 export async function* inPieces(bytes: Uint8Array, pieceBytes = 100_000): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
 }
+
+/** All bytes of an opened object. */
+export const bytesOf = async ({ bytes, body }: OpenObject): Promise<Buffer> => bytes ?? collect(body);
 
 /** All bytes of a stream. */
 export async function collect(body: AsyncIterable<Uint8Array>): Promise<Buffer> {

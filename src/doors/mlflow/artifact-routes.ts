@@ -79,6 +79,7 @@ async function download({ services, caller, params, response }: Call): Promise<v
     'x-content-type-options': 'nosniff',
     etag: `"${object.etag}"`,
   });
+  if (object.bytes !== undefined) return void response.end(object.bytes);
   try {
     for await (const chunk of object.body as AsyncIterable<Buffer>) {
       if (response.destroyed) return;
