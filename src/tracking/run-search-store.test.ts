@@ -139,6 +139,7 @@ for (const url of URLS) {
         filter: fc.constantFrom(...Object.keys(FILTERS)),
         orderBy: order,
         limit: fc.integer({ min: 1, max: 9 }),
+        span: fc.constantFrom(1, 2, 7, 1000),
       });
       await fc.assert(
         fc.asyncProperty(
@@ -146,7 +147,7 @@ for (const url of URLS) {
           fc.array(asked, { minLength: 6, maxLength: 12 }),
           async (drafts, searches) => {
             const runs = await fill(drafts);
-            for (const { experiments, owner, ...rest } of searches) {
+            for (const { experiments, owner, span, ...rest } of searches) {
               const search: RunSearch = {
                 ...rest,
                 experimentIds: experiments.map((number) => `search-${number}`),
@@ -157,7 +158,7 @@ for (const url of URLS) {
               const found: string[] = [];
               let pageToken: string | undefined;
               do {
-                const page = await database.read((reader) => searchRuns(reader, { ...search, pageToken }));
+                const page = await database.read((reader) => searchRuns(reader, { ...search, pageToken }, span));
                 found.push(...page.runs.map((run) => run.id));
                 pageToken = page.nextToken;
               } while (pageToken !== undefined && found.length < 100);
