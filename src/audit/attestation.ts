@@ -37,7 +37,7 @@ const LONGEST_KEY = 1500;
 
 /** A key as text; one that would not fit into a leaf is a digest. */
 export function keyText(key: RowKey): string {
-  const text = JSON.stringify(key);
+  const text = canonicalJson(key);
   return text.length <= LONGEST_KEY ? text : createHash('sha256').update(text).digest('hex');
 }
 

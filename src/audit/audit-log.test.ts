@@ -92,6 +92,34 @@ describe('the audit log', () => {
     assert.equal(offline.size, SIZE);
   });
 
+  it('verifies whatever the words of its callers hold: NULs, halves of characters, as keys and values', async () => {
+    const odd = 'a\ud800\0b\udc00';
+    const own = await openDatabase(`sqlite:${join(folder, 'odd.db')}`);
+    try {
+      const commits = createCommitter({
+        database: own,
+        log: await openAuditLog({ database: own, signer, clock: systemClock }),
+      });
+      for (const kind of ['run', 'user'])
+        await commits.commit(async () => ({
+          entries: [{ ...draft(1), object: { kind, id: odd }, requestId: odd, details: { [odd]: odd } }],
+          answer: undefined,
+        }));
+      await commits.commit(async () => ({
+        entries: [{ ...draft(2), actor: { type: 'user', id: odd, user: odd }, personal: { [odd]: odd } }],
+        answer: undefined,
+      }));
+      const published = join(folder, 'odd');
+      await publishTo({ database: own, publicKey: signer.publicKey }, published, 0);
+      const { findings } = await verifyLog({ database: own, publicKey: signer.publicKey, folder: published });
+      assert.deepEqual(findings, []);
+      const rows = await own.read((reader) => selectEntryRows(reader, 0, 3));
+      for (const { leaf } of rows) assert.ok((JSON.parse(leaf) as { object: { id: string } }).object.id.isWellFormed());
+    } finally {
+      await own.close();
+    }
+  });
+
   it('proves any entry to somebody who has only the public key', async () => {
     for (const seq of [0, 1, 255, 256, 511, 699]) {
       const proof = await database.read((reader) => proveEntry(reader, seq));

@@ -31,7 +31,8 @@ function columnsOf(leaf: Leaf, { actor, object }: Openings): string {
   const user = actor === undefined ? '' : (actor.values.user ?? actor.values.id ?? '');
   const { time, action, outcome } = leaf;
   const about = `${leaf.object.kind}\x1f${withoutNul(leaf.object.id)}\x1f${object?.values.id ?? ''}`;
-  return `${time}\x1f${leaf.actor.id ?? ''}\x1f${user}\x1f${action}\x1f${about}\x1f${outcome}\x1f${withoutNul(leaf.requestId)}`;
+  const all = `${time}\x1f${leaf.actor.id ?? ''}\x1f${user}\x1f${action}\x1f${about}\x1f${outcome}\x1f${withoutNul(leaf.requestId)}`;
+  return all.toWellFormed();
 }
 
 const withoutNul = (text: string): string => (text.includes('\0') ? text.replaceAll('\0', '') : text);

@@ -1,6 +1,10 @@
-/** JSON in one form only (RFC 8785): keys sorted by UTF-16 code units, no white space, ECMAScript numbers. */
+/**
+ * JSON in one form only (RFC 8785): keys sorted by UTF-16 code units, no white space, ECMAScript numbers. Half of a surrogate pair, which
+ * no encoding can hold, becomes U+FFFD, as it does in every database.
+ */
 export function canonicalJson(value: unknown): string {
-  if (value === null || typeof value === 'boolean' || typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'string') return JSON.stringify(value.toWellFormed());
+  if (value === null || typeof value === 'boolean') return JSON.stringify(value);
   if (typeof value === 'number') {
     if (!Number.isFinite(value)) throw new TypeError('canonical JSON has no NaN and no Infinity');
     return JSON.stringify(value);
@@ -12,7 +16,7 @@ export function canonicalJson(value: unknown): string {
     const parts: string[] = [];
     for (const key of Object.keys(record).sort()) {
       const item = record[key];
-      if (item !== undefined) parts.push(`${JSON.stringify(key)}:${canonicalJson(item)}`);
+      if (item !== undefined) parts.push(`${canonicalJson(key)}:${canonicalJson(item)}`);
     }
     return `{${parts.join(',')}}`;
   }

@@ -294,6 +294,28 @@ describe('fuzzing of the doors, as people reach them', () => {
     { quick: 60, share: 0.001 },
   );
 
+  it('takes or refuses halves of characters and NULs in every text that it keeps', async () => {
+    for (const odd of ['a\ud800', '\udc00b', 'c\0d']) {
+      const send = (door: string, path: string, sent: unknown, method = 'POST') =>
+        answered(door, { method, path, body: JSON.stringify(sent) });
+      const tags = [{ key: odd, value: odd }];
+      for (const [path, sent] of [
+        ['runs/create', { experiment_id: experiment, run_name: odd, tags }],
+        ['runs/log-batch', { run_id: run, metrics: [{ key: odd, value: 1, timestamp: 1 }], params: tags, tags }],
+        ['runs/log-batch', { run_id: odd, tags }],
+        ['runs/set-tag', { run_id: run, ...tags[0] }],
+        ['experiments/create', { name: odd, tags }],
+        ['registered-models/create', { name: odd, description: odd, tags }],
+        ['model-versions/create', { name: odd, source: odd, run_id: run, description: odd }],
+      ] as const)
+        await send('mlflow', `/api/2.0/mlflow/${path}`, sent);
+      await send('vault', '/v1/secret/data/odd', { data: { [odd]: odd } });
+      await send('api', '/api/v1/access-requests', { dataset: odd, purpose: odd, until: '1d' });
+      await send('api', '/api/v1/sandboxes', { name: odd, purpose: odd, egress: [odd] });
+      await send('api', `/api/v1/secrets/odd-${odd.length}`, { data: { [odd]: odd } }, 'PUT');
+    }
+  });
+
   it('goes on answering after all of it, and its log verifies', async () => {
     const officer = await control.user('olga', 'officer');
     const verified = await control.run(['audit', 'verify'], { token: officer });
