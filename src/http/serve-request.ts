@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '#kernel/errors.ts';
+import { yieldLongTurn } from '#kernel/long-turn.ts';
 import type { Gateway, Identity } from '#src/gateway/crossing.ts';
 import type { Answer, Idempotency } from './idempotency.ts';
 import { parseJson, parsePart, queryObject, readBody } from './parse-request.ts';
@@ -66,6 +67,7 @@ async function parse({ request, route, url, pathParams }: Arrived) {
   const query = parsePart('query', route.query, queryObject(url.searchParams));
   if (route.bodyKind === 'raw') return { params, query, bytes: Buffer.alloc(0), body: undefined };
   const bytes = await readBody(request);
+  await yieldLongTurn();
   return { params, query, bytes, body: parseBody(route, request, bytes) };
 }
 

@@ -49,4 +49,22 @@ describe('a long turn of the event loop', () => {
     assert.deepEqual(order, ['a', 'b', 'c', 'a', 'b', 'c', 'a', 'b', 'c']);
     assert.ok(turns() >= 6);
   });
+
+  it('is not taken by who comes later', async () => {
+    const order: number[] = [];
+    const work = async (name: number): Promise<void> => {
+      await yieldLongTurn();
+      order.push(name);
+    };
+    await yieldLongTurn();
+    beBusy();
+    const early = Array.from({ length: 100 }, (_, name) => work(name));
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    const late = Array.from({ length: 100 }, (_, at) => work(100 + at));
+    await Promise.all([...early, ...late]);
+    assert.deepEqual(
+      order,
+      Array.from({ length: 200 }, (_, name) => name),
+    );
+  });
 });

@@ -7,14 +7,19 @@ const waiting: (() => void)[] = [];
 
 /**
  * Goes on at once, or in a later turn of the event loop when this one has been long. To be awaited before each step of what may have many: a
- * statement, a look at a file. Those who wait go on in order, one a turn.
+ * statement, a look at a file. Who asks goes after all that wait already, and those share the slice of a turn.
  */
 export async function yieldLongTurn(): Promise<void> {
-  begunMs ??= beginSlice();
-  if (performance.now() - begunMs <= SLICE_MS) return;
+  if (waiting.length === 0 && !isSliceOver()) return;
   await new Promise<void>((resolve) => {
-    if (waiting.push(resolve) === 1) setImmediate(resumeNext);
+    waiting.push(resolve);
+    setImmediate(resumeNext);
   });
+}
+
+function isSliceOver(): boolean {
+  begunMs ??= beginSlice();
+  return performance.now() - begunMs > SLICE_MS;
 }
 
 function beginSlice(): number {
@@ -24,8 +29,8 @@ function beginSlice(): number {
   return performance.now();
 }
 
+/** One for each that waits: what goes on has done its step before the next one looks at the time. */
 function resumeNext(): void {
-  begunMs = beginSlice();
-  waiting.shift()?.();
-  if (waiting.length > 0) setImmediate(resumeNext);
+  if (isSliceOver()) setImmediate(resumeNext);
+  else waiting.shift()?.();
 }

@@ -4,6 +4,7 @@ import type { Clock } from '#kernel/clock.ts';
 import { AppError, toAppError } from '#kernel/errors.ts';
 import type { Ids } from '#kernel/ids.ts';
 import type { Log } from '#kernel/log.ts';
+import { yieldLongTurn } from '#kernel/long-turn.ts';
 import type { Gateway, Identity } from '#src/gateway/crossing.ts';
 import type { Door, Exchange } from '#src/gateway/door.ts';
 import type { ModelsDeps } from '#src/models/models-deps.ts';
@@ -137,6 +138,8 @@ function servicesOf(deps: MlflowDoorDeps, known: Known): MlflowServices {
 
 async function readInput(exchange: Exchange, query: string): Promise<Input> {
   const body = await readBody(exchange);
+  // Large batches of many clients arrive together.
+  await yieldLongTurn();
   if (body.length > 0) return parseJson(body);
   const input: Input = {};
   for (const [name, value] of new URLSearchParams(query)) {
