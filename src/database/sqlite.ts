@@ -91,7 +91,7 @@ function connect(path: string): DatabaseSync {
   });
 }
 
-type Statements = Omit<Tx, 'engine' | 'savepoint'>;
+type Statements = Omit<Reader, 'engine'> & { runNow(statement: Sql): number };
 
 function statementsOf(database: DatabaseSync): Statements {
   const prepared = new Map<string, StatementSync>();
@@ -110,7 +110,7 @@ function statementsOf(database: DatabaseSync): Statements {
       asStoreFault(() => prepare(statement).all(...statement.values) as T[]),
     get: async <T extends Row>(statement: Sql) =>
       asStoreFault(() => prepare(statement).get(...statement.values) as T | undefined),
-    run: async (statement: Sql) => asStoreFault(() => Number(prepare(statement).run(...statement.values).changes)),
+    runNow: (statement) => asStoreFault(() => Number(prepare(statement).run(...statement.values).changes)),
   };
 }
 
@@ -186,7 +186,14 @@ function wholeOrNothing(database: DatabaseSync, statements: Statements): Tx & { 
       throw error;
     }
   };
-  const exec = (statement: Sql): Promise<number> => guarded(() => statements.run(statement));
+  // The savepoints that the running statement is in, outermost first. Each is set when something is about to change in it: many acts only read.
+  const within: { isSet: boolean }[] = [];
+  const setSavepoints = (): void => {
+    for (const one of within) {
+      if (!one.isSet) statements.runNow(SAVEPOINT);
+      one.isSet = true;
+    }
+  };
   return {
     engine: 'sqlite',
     refuseFailed,
@@ -195,20 +202,28 @@ function wholeOrNothing(database: DatabaseSync, statements: Statements): Tx & { 
     },
     all: (statement) => guarded(() => statements.all(statement)),
     get: (statement) => guarded(() => statements.get(statement)),
-    run: (statement) => guarded(() => statements.run(statement)),
+    run: (statement) =>
+      guarded(async () => {
+        setSavepoints();
+        return statements.runNow(statement);
+      }),
     // Savepoints nest: the name is reused, SQLite releases and rolls back to the innermost of that name.
     savepoint: async (body) => {
-      await exec(SAVEPOINT);
+      const own = { isSet: false };
+      within.push(own);
       try {
         const result = await body();
-        await exec(RELEASE);
+        await guarded(async () => own.isSet && statements.runNow(RELEASE));
         return result;
       } catch (error) {
-        if (failed === undefined) {
-          await exec(ROLL_BACK);
-          await exec(RELEASE);
-        }
+        if (own.isSet && failed === undefined)
+          await guarded(async () => {
+            statements.runNow(ROLL_BACK);
+            statements.runNow(RELEASE);
+          });
         throw error;
+      } finally {
+        within.splice(within.indexOf(own), 1);
       }
     },
   };
