@@ -33,11 +33,7 @@ export function openSqlite(options: {
   const write = statementsOf(writer);
   const aside = statementsOf(reader);
   // The writer has in its cache what it has just committed; a connection beside it has to find that anew after each commit.
-  const quiet = (): Statements => (writer.isTransaction ? aside : write);
-  const read: Reader = {
-    engine: 'sqlite',
-    ...inSlices({ all: (statement) => quiet().all(statement), get: (statement) => quiet().get(statement) }),
-  };
+  const read = readerThrough(() => (writer.isTransaction ? aside : write));
   let tail: Promise<unknown> = Promise.resolve();
   return {
     engine: 'sqlite',
@@ -91,7 +87,12 @@ function connect(path: string): DatabaseSync {
   });
 }
 
-type Statements = Omit<Reader, 'engine'> & { runNow(statement: Sql): number };
+/** Statements that run at once and hold up the event loop meanwhile. */
+type Statements = {
+  all<T extends Row>(statement: Sql): T[];
+  get<T extends Row>(statement: Sql): T | undefined;
+  run(statement: Sql): number;
+};
 
 function statementsOf(database: DatabaseSync): Statements {
   const prepared = new Map<string, StatementSync>();
@@ -106,23 +107,23 @@ function statementsOf(database: DatabaseSync): Statements {
     return found;
   };
   return {
-    all: async <T extends Row>(statement: Sql) =>
-      asStoreFault(() => prepare(statement).all(...statement.values) as T[]),
-    get: async <T extends Row>(statement: Sql) =>
+    all: <T extends Row>(statement: Sql) => asStoreFault(() => prepare(statement).all(...statement.values) as T[]),
+    get: <T extends Row>(statement: Sql) =>
       asStoreFault(() => prepare(statement).get(...statement.values) as T | undefined),
-    runNow: (statement) => asStoreFault(() => Number(prepare(statement).run(...statement.values).changes)),
+    run: (statement) => asStoreFault(() => Number(prepare(statement).run(...statement.values).changes)),
   };
 }
 
-/** Statements hold up the event loop: after many in one turn, others go first. */
-const inSlices = ({ all, get }: Pick<Statements, 'all' | 'get'>): Omit<Reader, 'engine'> => ({
+/** A reader through the connection that is named when its turn comes: after many statements in one turn, others go first. */
+const readerThrough = (connection: () => Statements): Reader => ({
+  engine: 'sqlite',
   all: async <T extends Row>(statement: Sql) => {
     await yieldLongTurn();
-    return all<T>(statement);
+    return connection().all<T>(statement);
   },
   get: async <T extends Row>(statement: Sql) => {
     await yieldLongTurn();
-    return get<T>(statement);
+    return connection().get<T>(statement);
   },
 });
 
@@ -176,11 +177,11 @@ function wholeOrNothing(database: DatabaseSync, statements: Statements): Tx & { 
     if (failed !== undefined) throw failed;
     if (ended || !database.isTransaction) throw new Error('the transaction is over');
   };
-  const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
+  const guarded = async <T>(work: () => T): Promise<T> => {
     await yieldLongTurn();
     refuseFailed();
     try {
-      return await work();
+      return work();
     } catch (error) {
       if (isStoreFault(error) || !database.isTransaction) failed ??= error;
       throw error;
@@ -190,7 +191,7 @@ function wholeOrNothing(database: DatabaseSync, statements: Statements): Tx & { 
   const within: { isSet: boolean }[] = [];
   const setSavepoints = (): void => {
     for (const one of within) {
-      if (!one.isSet) statements.runNow(SAVEPOINT);
+      if (!one.isSet) statements.run(SAVEPOINT);
       one.isSet = true;
     }
   };
@@ -203,9 +204,9 @@ function wholeOrNothing(database: DatabaseSync, statements: Statements): Tx & { 
     all: (statement) => guarded(() => statements.all(statement)),
     get: (statement) => guarded(() => statements.get(statement)),
     run: (statement) =>
-      guarded(async () => {
+      guarded(() => {
         setSavepoints();
-        return statements.runNow(statement);
+        return statements.run(statement);
       }),
     // Savepoints nest: the name is reused, SQLite releases and rolls back to the innermost of that name.
     savepoint: async (body) => {
@@ -213,13 +214,13 @@ function wholeOrNothing(database: DatabaseSync, statements: Statements): Tx & { 
       within.push(own);
       try {
         const result = await body();
-        await guarded(async () => own.isSet && statements.runNow(RELEASE));
+        await guarded(() => own.isSet && statements.run(RELEASE));
         return result;
       } catch (error) {
         if (own.isSet && failed === undefined)
-          await guarded(async () => {
-            statements.runNow(ROLL_BACK);
-            statements.runNow(RELEASE);
+          await guarded(() => {
+            statements.run(ROLL_BACK);
+            statements.run(RELEASE);
           });
         throw error;
       } finally {
