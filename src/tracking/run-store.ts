@@ -247,6 +247,10 @@ export async function selectRunLinks(reader: Reader, runIds: readonly string[]):
   const links = new Map<string, RunLinks>(runIds.map((id) => [id, { inputs: [], modelInputs: [], modelOutputs: [] }]));
   for (const ids of chunks(runIds)) {
     const which = ids.length === 1 ? sql`= ${ids[0] ?? ''}` : sql`in ${listSql(ids)}`;
+    // Most runs have none.
+    const any = await reader.get(sql`select 1 as found where exists (select 1 from run_inputs where run_id ${which})
+      or exists (select 1 from run_model_inputs where run_id ${which}) or exists (select 1 from run_model_outputs where run_id ${which})`);
+    if (any === undefined) continue;
     for (const row of await reader.all<InputRow>(sql`select * from run_inputs where run_id ${which}`)) {
       const { name, digest, source_type: sourceType, source, dataset_schema: schema, profile } = row;
       links
