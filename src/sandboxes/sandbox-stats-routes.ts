@@ -1,6 +1,7 @@
 /** What sandboxes use, as a stream of looks: one crossing for a whole watch, so that watching does not fill the log. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { yieldLongTurn } from '#kernel/long-turn.ts';
 import { type Route, type RouteRequest, route } from '#src/http/route.ts';
 import { findSandbox, questionAbout } from './find-sandbox.ts';
 import type { LiveSandbox } from './live-sandboxes.ts';
@@ -116,6 +117,8 @@ async function admit(
 /** One look; nothing for a sandbox that ends at this moment. */
 async function sample(deps: SandboxDeps, live: LiveSandbox): Promise<Sample | undefined> {
   const { sandbox, handle } = live;
+  // Each reads some files.
+  await yieldLongTurn();
   const stats = await deps.driver.stats(handle).catch(() => undefined);
   if (stats === undefined) return undefined;
   const { inBytes, outBytes } = deps.trafficOf(sandbox.id);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { yieldLongTurn } from '#kernel/long-turn.ts';
 import type { Reader } from '#kernel/sql.ts';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from '#src/http/page.ts';
 import { type Route, route } from '#src/http/route.ts';
@@ -113,13 +114,12 @@ function listRoute(deps: Deps): Route {
             tx,
             runs.map((run) => run.id),
           );
-          const items = runs.map((run) =>
-            viewRun(run, {
-              experiment: names.get(run.experimentId) ?? run.experimentId,
-              labels: labels.get(run.id) ?? [],
-              page: deps.runPage(run.id),
-            }),
-          );
+          const items: z.infer<typeof RunView>[] = [];
+          for (const run of runs) {
+            await yieldLongTurn();
+            const experiment = names.get(run.experimentId) ?? run.experimentId;
+            items.push(viewRun(run, { experiment, labels: labels.get(run.id) ?? [], page: deps.runPage(run.id) }));
+          }
           return { items, next: nextToken === undefined ? null : encodeCursor([nextToken]) };
         },
       });
