@@ -49,6 +49,14 @@ describe('savepoints in SQLite, which are set at the first change in them', () =
     }
   });
 
+  it('are not passed by: what changes something is not taken for a read', async () => {
+    const found = await left(async (tx) => {
+      await assert.rejects(tx.all(sql`insert into t values (1) returning n`), /does not only read/);
+      await assert.rejects(tx.get(sql`delete from t returning n`), /does not only read/);
+    });
+    assert.deepEqual(found, []);
+  });
+
   it('undo with the outer one what the inner ones had done', async () => {
     const found = await left(async (tx) => {
       await put(tx, 1);

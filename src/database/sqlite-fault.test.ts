@@ -81,12 +81,12 @@ describe('a store on SQLite', () => {
     );
     clearInterval(timer);
     assert.ok(turns > 1, 'timers went on');
-    const waiting = database.transaction((tx) => put(tx, 2));
+    const patient = openSqlite({ path });
+    const waiting = patient.transaction((tx) => put(tx, 2));
     unlock();
     await waiting;
     assert.deepEqual(await numbers(database), [2]);
-    await other.close();
-    await database.close();
+    await Promise.all([other, patient, database].map((one) => one.close()));
   });
 
   it('refuses to commit to a file that was removed or replaced, and goes on when it is back', async () => {

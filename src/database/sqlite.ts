@@ -94,12 +94,16 @@ type Statements = {
   run(statement: Sql): number;
 };
 
+/** What changes something has to be run: savepoints are set before that alone. */
+const READS = /^\s*(select|with|pragma|explain)\b/i;
+
 function statementsOf(database: DatabaseSync): Statements {
   const prepared = new Map<string, StatementSync>();
-  const prepare = (statement: Sql): StatementSync => {
+  const prepare = (statement: Sql, mayBe?: RegExp): StatementSync => {
     const text = renderSql(statement, 'sqlite');
     let found = prepared.get(text);
     if (found === undefined) {
+      if (mayBe?.test(text) === false) throw new Error(`this does not only read: ${text.slice(0, 100)}`);
       if (prepared.size > 2000) prepared.clear();
       found = database.prepare(text);
       prepared.set(text, found);
@@ -107,9 +111,10 @@ function statementsOf(database: DatabaseSync): Statements {
     return found;
   };
   return {
-    all: <T extends Row>(statement: Sql) => asStoreFault(() => prepare(statement).all(...statement.values) as T[]),
+    all: <T extends Row>(statement: Sql) =>
+      asStoreFault(() => prepare(statement, READS).all(...statement.values) as T[]),
     get: <T extends Row>(statement: Sql) =>
-      asStoreFault(() => prepare(statement).get(...statement.values) as T | undefined),
+      asStoreFault(() => prepare(statement, READS).get(...statement.values) as T | undefined),
     run: (statement) => asStoreFault(() => Number(prepare(statement).run(...statement.values).changes)),
   };
 }
