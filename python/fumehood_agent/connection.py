@@ -7,7 +7,6 @@ import messages
 
 LARGEST_FRAME = 256 * 1024
 HIGH_WATER = 512 * 1024
-LINGER_SECONDS = 5
 
 
 class Connection:
@@ -18,7 +17,6 @@ class Connection:
         self._out = bytearray()
         self._reading = True
         self._ending = False
-        self._linger_timer = []
         self.closed = False
         self.on_data = None
         self.on_control = None
@@ -82,12 +80,14 @@ class Connection:
         self.on_lost()
 
     def _linger(self):
-        """All is said. The host closes first: what it still sends must not meet a closed socket, or it would lose our last words."""
+        """
+        All is said. The host closes first, however long it takes to read: what it still sends must not meet a closed socket, or it would
+        lose our last words.
+        """
         self.closed = True
         try:
             self.sock.shutdown(socket.SHUT_WR)
             self.loop.watch(self.sock, read=self._discard)
-            self._linger_timer = self.loop.later(LINGER_SECONDS, self._close)
         except OSError:
             self._close()
         self.on_lost()
@@ -103,7 +103,6 @@ class Connection:
         self._close()
 
     def _close(self):
-        self._linger_timer.clear()
         if self.sock.fileno() >= 0:
             self.loop.watch(self.sock)
             self.sock.close()

@@ -56,6 +56,49 @@ describe('the agent, as a plain process', () => {
     assert.equal((await exec.result).exitCode, 0);
   });
 
+  // Sizes around the buffers on the way: what has arrived on this side when the agent closes differs with each.
+  const LATE_SIZES = Array.from({ length: 24 }, (_, at) => (at + 1) * 64 * 1024 + at);
+
+  it('keeps output for who reads late, the whole of it: of a command, of a file, of a port', async () => {
+    const late = async (stream: Readable): Promise<number> => {
+      await sleep(700);
+      return (await buffer(stream)).length;
+    };
+    let portBytes = 0;
+    const server = createServer((socket) => socket.end(Buffer.alloc(portBytes)));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    try {
+      const arrived = await Promise.all(
+        LATE_SIZES.map(async (size) => {
+          const exec = await session.exec({ argv: ['head', '-c', String(size), '/dev/zero'] });
+          exec.stdin.end();
+          const path = join(folder, `late-${size}`);
+          await session.files.write(path, Readable.from([Buffer.alloc(size)]));
+          return [
+            size,
+            await late(exec.stdout),
+            (await exec.result).exitCode,
+            await late(await session.files.read(path)),
+          ];
+        }),
+      );
+      assert.deepEqual(
+        arrived,
+        LATE_SIZES.map((size) => [size, size, 0, size]),
+      );
+      for (portBytes of LATE_SIZES.filter((_, at) => at % 6 === 5)) {
+        const stream = await session.connectPort(port);
+        stream.end();
+        assert.equal(await late(stream), portBytes);
+      }
+    } finally {
+      server.close();
+    }
+  });
+
   it('keeps input for a command that reads late, the whole of it', async () => {
     // Where input ends between the buffers on its way decides what is waiting when the command begins to read.
     const sizes = Array.from({ length: 24 }, (_, at) => (at + 1) * 96 * 1024 + at);

@@ -1,4 +1,4 @@
-import { Duplex } from 'node:stream';
+import { Duplex, finished } from 'node:stream';
 import type { Session } from '../driver.ts';
 import { reportedError, startExec, startPython } from './exec.ts';
 import { ask, createFiles, SILENCE_MS } from './files.ts';
@@ -55,6 +55,7 @@ export async function shutDownAgent(dial: Dial, graceMs: number): Promise<void> 
 function connectPort(dial: Dial, port: number, silenceMs: number): Promise<Duplex> {
   return new Promise((resolve, reject) => {
     let ready = false;
+    let outputEnded = false;
     const stream = new Duplex({
       read: () => wire.resume(),
       // On the wire an empty part is the end; what is written here with nothing in it is not.
@@ -71,7 +72,12 @@ function connectPort(dial: Dial, port: number, silenceMs: number): Promise<Duple
       dial,
       { op: 'port', port },
       {
-        onData: (_type, bytes) => stream.push(bytes.length === 0 ? null : bytes),
+        onData: (_type, bytes) => {
+          if (bytes.length > 0) return stream.push(bytes);
+          outputEnded = true;
+          stream.push(null);
+          return true;
+        },
         onJson: (message) => {
           if ('error' in message) return reject(reportedError(message.error));
           if (message.ready !== true || ready) throw agentFault('an answer out of turn');
@@ -79,8 +85,9 @@ function connectPort(dial: Dial, port: number, silenceMs: number): Promise<Duple
           resolve(stream);
         },
         onEnd: (fault) => {
-          if (ready) stream.destroy(stream.readableEnded ? undefined : fault);
-          else reject(fault);
+          if (!ready) reject(fault);
+          else if (outputEnded) finished(stream, { writable: false }, () => stream.destroy());
+          else stream.destroy(fault);
         },
       },
     );

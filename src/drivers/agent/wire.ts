@@ -15,7 +15,7 @@ export type WireHandlers = {
   onJson(message: Record<string, unknown>): void;
   /** Bytes of output or error; empty: the end of that stream. False asks to pause until `resume`. */
   onData?(type: number, bytes: Buffer): boolean;
-  /** The connection is over; `fault` unless the operation had ended it by itself. */
+  /** The connection is over, without the operation having ended it itself; all that arrived before was handed over. */
   onEnd(fault: AppError): void;
 };
 
@@ -69,6 +69,7 @@ export function openWire(dial: Dial, request: Record<string, unknown>, handlers:
   const socket = dial();
   const readFrames = createFrameReader();
   let over = false;
+  let gone: AppError | undefined;
   let silence: NodeJS.Timeout | undefined;
   const queued: Frame[] = [];
   let paused = false;
@@ -87,7 +88,9 @@ export function openWire(dial: Dial, request: Record<string, unknown>, handlers:
       else if (handlers.onData === undefined) throw agentFault('bytes where none are due');
       else paused = !handlers.onData(frame.type, frame.payload);
     }
-    if (!over && !paused) socket.resume();
+    if (over || paused) return;
+    if (gone === undefined) socket.resume();
+    else end(gone);
   };
   const guarded = (work: () => void): void => {
     try {
@@ -104,8 +107,13 @@ export function openWire(dial: Dial, request: Record<string, unknown>, handlers:
       if (paused) socket.pause();
     }),
   );
-  socket.on('error', (error) => end(goneError(error)));
-  socket.on('close', () => end(goneError()));
+  // What waits here for its reader is still theirs when the agent has closed.
+  const lose = (fault: AppError): void => {
+    gone ??= fault;
+    guarded(drain);
+  };
+  socket.on('error', (error) => lose(goneError(error)));
+  socket.on('close', () => lose(goneError()));
   socket.write(encodeJson(request));
   return {
     json: (value) => void (over || socket.write(encodeJson(value))),
