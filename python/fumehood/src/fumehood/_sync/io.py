@@ -22,6 +22,9 @@ def open_socket(url: str, headers: dict[str, str], largest: int, direct: bool) -
         url,
         additional_headers=headers,
         max_size=largest,
+        # What waits is bounded by the windows of the streams. With a bound of its own, who sends while much waits and the server has
+        # closed would wait for the close, and the close for the reader.
+        max_queue=None,
         compression=None,
         proxy=None if direct else True,
         ping_timeout=None,
