@@ -7,6 +7,7 @@ import type { WatchRequest } from '#src/telemetry/watch-requests.ts';
 import { type BodyBudget, createBodyBudget } from './body-budget.ts';
 import type { Door, Exchange, Peer } from './door.ts';
 import { ListShim } from './list-shim.ts';
+import { closeUnread, hasBody, keepAnswerable } from './unread-body.ts';
 
 export type DoorLimits = {
   /** Bytes of a request line with its headers. */
@@ -75,9 +76,10 @@ export function createDoorServer(deps: DoorServerDeps): DoorServer {
     // A broken connection is seen by whoever reads or writes; without a listener it would end the process.
     request.on('error', () => undefined);
     response.on('error', () => undefined);
+    keepAnswerable(request);
     if (door.listVerb === true && request.method === 'LINK') request.method = 'LIST';
     if (Number(request.headers['content-length'] ?? 0) > (door.maxBodyBytes ?? Number.POSITIVE_INFINITY)) {
-      response.setHeader('connection', 'close');
+      closeUnread(request, response);
       return answer(response, 413, 'too_large', `The body is larger than ${door.maxBodyBytes} bytes.`, requestId);
     }
     const { hold, release } = budget.open(peer);
@@ -92,7 +94,10 @@ export function createDoorServer(deps: DoorServerDeps): DoorServer {
       (error) => {
         fail(requestId, error);
         if (response.headersSent) response.destroy();
-        else answer(response, 500, 'internal', 'Something went wrong inside Fumehood.', requestId);
+        else {
+          closeUnread(request, response);
+          answer(response, 500, 'internal', 'Something went wrong inside Fumehood.', requestId);
+        }
       },
     );
   });
@@ -140,8 +145,7 @@ export function createDoorServer(deps: DoorServerDeps): DoorServer {
 
 /** A body that stalls ends sooner than a connection that waits. */
 function boundBody(request: IncomingMessage, limits: DoorLimits): void {
-  const hasBody = request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length']) > 0;
-  if (!hasBody || limits.bodyTimeoutMs >= limits.idleTimeoutMs) return;
+  if (!hasBody(request) || limits.bodyTimeoutMs >= limits.idleTimeoutMs) return;
   request.socket.setTimeout(limits.bodyTimeoutMs);
   request.once('end', () => request.socket.setTimeout(limits.idleTimeoutMs));
 }

@@ -8,6 +8,7 @@ import type { Ids } from '#kernel/ids.ts';
 import type { Log } from '#kernel/log.ts';
 import type { Database } from '#kernel/sql.ts';
 import type { Gateway, Identity } from '#src/gateway/crossing.ts';
+import { closeUnread, keepAnswerable } from '#src/gateway/unread-body.ts';
 import type { WatchRequest } from '#src/telemetry/watch-requests.ts';
 import { createIdempotency } from './idempotency.ts';
 import { openApiOf } from './openapi.ts';
@@ -186,6 +187,7 @@ function createHandler(
 
   return async (request, response, guard) => {
     const requestId = requestIdOf(request, deps.ids);
+    keepAnswerable(request);
     response.setHeader('x-request-id', requestId);
     response.setHeader('cache-control', 'no-store');
     response.setHeader('x-content-type-options', 'nosniff');
@@ -201,9 +203,7 @@ function createHandler(
       const error = toAppError(thrown);
       if (error.code === 'internal')
         deps.log('error', 'request failed', { requestId, method: request.method, error: error.cause ?? error });
-      // The rest of a body that nobody wants is read away, so that the client sees the answer rather than a reset.
-      if (!request.complete) response.shouldKeepAlive = false;
-      if (!request.complete) request.resume();
+      closeUnread(request, response);
       sendProblem(response, error, requestId);
     } finally {
       unfollow();

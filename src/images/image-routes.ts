@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { decodeCursor, encodeCursor, pageOf, pageQuery } from '#src/http/page.ts';
 import { type Page, type Route, route } from '#src/http/route.ts';
@@ -21,14 +20,8 @@ export const imageRoutes = (deps: ImagesDeps): Route[] => [
     response: AddedView,
     bodyKind: 'raw',
     handle: async ({ query, identity, requestId, raw }) => {
-      const body = bodyOf(raw.request);
-      try {
-        const { image, added } = await addImage(deps, { identity, requestId, name: query.name, body });
-        return { ...viewImage(image), added };
-      } finally {
-        // A client that is still sending reads the answer only when its words are taken.
-        raw.request.resume();
-      }
+      const { image, added } = await addImage(deps, { identity, requestId, name: query.name, body: raw.request });
+      return { ...viewImage(image), added };
     },
   }),
   ...lookRoutes(deps),
@@ -45,11 +38,6 @@ export const imageRoutes = (deps: ImagesDeps): Route[] => [
       viewImage(await removeImage(deps, { identity, requestId, ...params, ...query })),
   }),
 ];
-
-/** Does not end the connection when the reader gives up. */
-const bodyOf = (request: IncomingMessage): AsyncIterable<Buffer> => ({
-  [Symbol.asyncIterator]: () => request.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>,
-});
 
 function lookRoutes({ files }: ImagesDeps): Route[] {
   return [

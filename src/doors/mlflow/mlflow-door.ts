@@ -7,6 +7,7 @@ import type { Log } from '#kernel/log.ts';
 import { yieldLongTurn } from '#kernel/long-turn.ts';
 import type { Gateway, Identity } from '#src/gateway/crossing.ts';
 import type { Door, Exchange } from '#src/gateway/door.ts';
+import { closeUnread } from '#src/gateway/unread-body.ts';
 import type { ModelsDeps } from '#src/models/models-deps.ts';
 import type { Objects } from '#src/objects/create-objects.ts';
 import type { TrackingDeps } from '#src/tracking/tracking-deps.ts';
@@ -65,9 +66,8 @@ export function createMlflowDoor(deps: MlflowDoorDeps): Door {
         if (error.code === 'internal' || error.code === 'integrity')
           deps.log('error', 'the MLflow door failed', { requestId, error: error.cause ?? error });
         if (response.headersSent || response.destroyed) return void response.destroy();
-        if (!exchange.request.complete) response.setHeader('connection', 'close');
+        closeUnread(exchange.request, response);
         sendError(response, error, requestId);
-        exchange.request.resume();
       }
     },
   };

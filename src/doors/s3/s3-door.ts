@@ -3,6 +3,7 @@ import { type AppError, toAppError } from '#kernel/errors.ts';
 import type { Log } from '#kernel/log.ts';
 import type { Gateway, Identity } from '#src/gateway/crossing.ts';
 import type { Door, Exchange } from '#src/gateway/door.ts';
+import { closeUnread } from '#src/gateway/unread-body.ts';
 import type { AccessKeys } from '#src/objects/access-keys.ts';
 import type { Objects } from '#src/objects/create-objects.ts';
 import { authenticate } from './authenticate.ts';
@@ -23,7 +24,6 @@ export type S3DoorDeps = {
 };
 
 const DOOR = 's3';
-const DRAINED_BYTES = 1024 * 1024;
 
 /** What is known of a request while it is served, for the entry of its refusal. */
 type Known = { request?: S3Request; route?: S3Route; identity?: Identity };
@@ -100,7 +100,7 @@ async function answerError(deps: S3DoorDeps, exchange: Exchange, known: Known, e
   const { status } = s3CodeOf(shown);
   for (const name of response.getHeaderNames()) if (name !== 'x-amz-request-id') response.removeHeader(name);
   response.statusCode = status;
-  closeWhenUnread(exchange);
+  closeUnread(exchange.request, response);
   if (status === 304) {
     const { etag, modifiedMs } = shown.details;
     if (typeof etag === 'string') response.setHeader('etag', `"${etag}"`);
@@ -132,16 +132,4 @@ async function refuse(deps: S3DoorDeps, requestId: string, known: Known, error: 
   } catch (thrown) {
     return toAppError(thrown);
   }
-}
-
-/** A body that nobody read is drained when it is small; otherwise the connection ends with the answer. */
-function closeWhenUnread({ request, response }: Exchange): void {
-  if (request.complete) return;
-  const length = Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY);
-  const bodyless = request.method === 'GET' || request.method === 'HEAD' || request.method === 'DELETE';
-  if (!bodyless && length > DRAINED_BYTES) {
-    response.setHeader('connection', 'close');
-    response.once('finish', () => setTimeout(() => request.destroy(), 1000).unref());
-  }
-  request.resume();
 }

@@ -7,6 +7,7 @@ import type { Database } from '#kernel/sql.ts';
 import type { Gateway, Identity } from '#src/gateway/crossing.ts';
 import type { Door, Exchange, Peer } from '#src/gateway/door.ts';
 import type { Identify } from '#src/gateway/identify.ts';
+import { closeUnread } from '#src/gateway/unread-body.ts';
 import type { Secrets } from '#src/secrets/create-secrets.ts';
 import { type ChildTokens, createChildTokens, inScopes, type Narrowed, narrow, subjectOf } from './child-token.ts';
 import { type Answer, sendAnswer, sendError } from './envelope.ts';
@@ -45,12 +46,13 @@ export function createVaultDoor(deps: VaultDoorDeps): Door {
     listVerb: true,
     maxBodyBytes: MAX_BODY_BYTES,
     handle: async (exchange) => {
-      const { response, requestId } = exchange;
+      const { request, response, requestId } = exchange;
       try {
         sendAnswer(response, await serve(deps, services, exchange), requestId);
       } catch (thrown) {
         const error = toAppError(thrown);
         if (error.code === 'internal') deps.log('error', 'the Vault door failed', { requestId, error: error.cause });
+        closeUnread(request, response);
         sendError(response, error);
       }
     },

@@ -3,6 +3,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Duplex } from 'node:stream';
 import type { AppError } from '#kernel/errors.ts';
 import { problemOf } from '#src/http/problem.ts';
+import { closeUnread } from '../unread-body.ts';
 
 export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
 
@@ -58,10 +59,7 @@ export function sendSiteError(
   requestId: string,
 ): void {
   if (response.headersSent) return void response.destroy();
-  if (!request.complete) {
-    response.shouldKeepAlive = false;
-    request.resume();
-  }
+  closeUnread(request, response);
   if ((request.headers.accept ?? '').includes('text/html')) {
     sendPage(response, error.status, errorPage(error, requestId));
     return;
