@@ -14,8 +14,10 @@ async function shown(parts: (string | Buffer)[], runPages: () => Promise<string 
   return all;
 }
 
-test("the link that MLflow's client prints becomes that of the run's page", async () => {
+test("the links that MLflow's client prints become those of the pages", async () => {
   const line = `🏃 View run tiny at: http://localhost:5000/#/experiments/1/runs/${RUN}\n`;
+  const other = '🧪 View experiment at: http://localhost:5000/#/experiments/12\n';
+  assert.equal(String(await shown([other], async () => PAGES)), `🧪 View experiment at: ${PAGES}experiments/12\n`);
   const text = String(await shown([line, 'and on\n', line], async () => PAGES));
   assert.equal(text, `🏃 View run tiny at: ${PAGES}${RUN}\nand on\n🏃 View run tiny at: ${PAGES}${RUN}\n`);
 });
@@ -29,7 +31,7 @@ test('every other byte passes as it is, and nothing is asked for it', async () =
   );
   const mixed = Buffer.concat([
     bytes,
-    Buffer.from(` http://localhost:5000/#/experiments/1 http://elsewhere:5000/#/experiments/1/runs/${RUN}`),
+    Buffer.from(` http://localhost:5000/#/experiments/ http://elsewhere:5000/#/experiments/1/runs/${RUN}`),
   ]);
   assert.deepEqual(await shown([mixed], async () => PAGES), mixed);
 });

@@ -1,11 +1,11 @@
 import { Transform } from 'node:stream';
 
-/** What MLflow's client prints of a run: its address at the sandbox's own door, where no browser comes. */
-const INSIDE = /http:\/\/(?:localhost|127\.0\.0\.1):5000\/#\/experiments\/\d+\/runs\/([0-9a-f]{32})/g;
+/** What MLflow's client prints of a run and its experiment: addresses at the sandbox's own door, where no browser comes. */
+const INSIDE = /http:\/\/(?:localhost|127\.0\.0\.1):5000\/#\/(experiments\/\d+)(?:\/runs\/([0-9a-f]{32})|(?=\s))/g;
 
 /**
- * Shows a person the address of a run's page in place of the one inside; every other byte passes as it is. `runPages` says below what
- * the pages are, once it is needed. A link that comes in two parts stays as it is.
+ * Shows a person the address of the page of a run or an experiment in place of the one inside; every other byte passes as it is. `runPages`
+ * says below what the pages are, once it is needed. A link that comes in two parts stays as it is.
  */
 export function linkRuns(runPages: () => Promise<string | null>): Transform {
   let pages: Promise<string | null> | undefined;
@@ -15,8 +15,8 @@ export function linkRuns(runPages: () => Promise<string | null>): Transform {
       pages ??= runPages().catch(() => null);
       void pages.then((base) => {
         if (base === null) return done(null, chunk);
-        const text = chunk.toString('latin1').replace(INSIDE, (_whole, runId: string) => `${base}${runId}`);
-        done(null, Buffer.from(text, 'latin1'));
+        const page = (_whole: string, experiment: string, runId?: string): string => base + (runId ?? experiment);
+        done(null, Buffer.from(chunk.toString('latin1').replace(INSIDE, page), 'latin1'));
       });
     },
   });

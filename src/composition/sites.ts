@@ -14,6 +14,7 @@ import { NOTEBOOK_PORT } from '#src/sandboxes/notebook-server.ts';
 import { enterPort, latestEndOf, mayStayOpen } from '#src/sandboxes/open-port.ts';
 import type { SandboxDeps } from '#src/sandboxes/sandbox-deps.ts';
 import type { WatchRequest } from '#src/telemetry/watch-requests.ts';
+import { openExperiment, showExperiment } from '#src/tracking/show-experiment.ts';
 import { openRun, showRun } from '#src/tracking/show-run.ts';
 import type { Core } from './core.ts';
 import type { Data } from './data.ts';
@@ -49,6 +50,8 @@ export function openSites(
   const ports = openPorts(core, deps.sandboxes, { visits, addresses, entryUrl });
   const runs = createRunsSite({
     show: (by, runId) => showRun({ gateway, lineage, clock, ids, sourcesOf }, { ...by, door: 'runs' }, runId),
+    experiment: (by, experimentId) =>
+      showExperiment({ gateway, lineage, clock, ids }, { ...by, door: 'runs' }, experimentId),
     files: (by, artifactUri) => filesOf(data, { ...by, door: 'runs' }, artifactUri),
   });
   const sites = createSites({
@@ -129,6 +132,12 @@ function openPorts(
       const caller = { identity, door: 'port', requestId };
       const wanted = { runId, site: RUNS_SITE, tokenHash };
       const { ticket } = await openRun({ gateway, lineage, clock, ids, visits: parts.visits }, caller, wanted);
+      return parts.entryUrl(RUNS_SITE, ticket);
+    },
+    experimentLink: async ({ identity, tokenHash }, requestId, experimentId) => {
+      const caller = { identity, door: 'port', requestId };
+      const wanted = { experimentId, site: RUNS_SITE, tokenHash };
+      const { ticket } = await openExperiment({ gateway, lineage, clock, ids, visits: parts.visits }, caller, wanted);
       return parts.entryUrl(RUNS_SITE, ticket);
     },
   });

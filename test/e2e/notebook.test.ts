@@ -126,6 +126,16 @@ test('a cell logs to MLflow, and the message that it prints leads to the page of
   assert.equal(await run.locator('polyline').count(), 1);
   await keepPicture(run, 'run');
   await run.close();
+  const second = output(0).getByRole('link', { name: /experiments\/\d+$/ });
+  const [experiment] = await Promise.all([context.waitForEvent('page'), second.click()]);
+  await experiment.getByRole('heading', { name: /^Experiment / }).waitFor({ timeout: PATIENCE_MS });
+  assert.match(experiment.url(), /^http:\/\/runs\.localhost:\d+\/experiments\/\d+$/);
+  const row = experiment.getByRole('row', { name: /from-a-cell finished .*0\.003/ });
+  assert.equal(await row.count(), 1);
+  await keepPicture(experiment, 'experiment');
+  await row.getByRole('link').click();
+  await experiment.getByRole('heading', { name: 'Run from-a-cell' }).waitFor();
+  await experiment.close();
 });
 
 test('after a reload the output is there, and the person is told that the end is near', {

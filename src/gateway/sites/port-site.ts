@@ -27,6 +27,8 @@ export type PortSiteDeps = {
   touch: (sandboxId: string) => void;
   /** A link to the page of a run for this visitor. */
   runLink: (visitor: Visitor, requestId: string, runId: string) => Promise<string>;
+  /** The same for an experiment. */
+  experimentLink: (visitor: Visitor, requestId: string, experimentId: string) => Promise<string>;
 };
 
 /** Between pages one decision holds for so long. */
@@ -131,7 +133,7 @@ export function createPortSite(deps: PortSiteDeps) {
     },
   };
 
-  /** `/.fumehood/sandbox`: when this sandbox ends. `/.fumehood/runs/<id>`: on to the page of a run. */
+  /** `/.fumehood/sandbox`: when this sandbox ends. `/.fumehood/runs/<id>`, `/.fumehood/experiments/<id>`: on to their pages. */
   async function own(
     site: PortAddress,
     visitor: Visitor,
@@ -139,10 +141,10 @@ export function createPortSite(deps: PortSiteDeps) {
     requestId: string,
   ): Promise<void> {
     const path = request.url ?? '';
-    const [, runId] = /^\/\.fumehood\/runs\/([0-9a-zA-Z]{1,64})$/.exec(path) ?? [];
-    if (request.method === 'GET' && runId !== undefined) {
+    const [, of, id] = /^\/\.fumehood\/(runs|experiments)\/([0-9a-zA-Z]{1,64})$/.exec(path) ?? [];
+    if (request.method === 'GET' && id !== undefined) {
       response.writeHead(303, {
-        location: await deps.runLink(visitor, requestId, runId),
+        location: await (of === 'runs' ? deps.runLink : deps.experimentLink)(visitor, requestId, id),
         'cache-control': 'no-store',
         'referrer-policy': 'no-referrer',
         'content-length': 0,

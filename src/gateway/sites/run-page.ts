@@ -15,7 +15,6 @@ export function runPage(shown: ShownRun, files: RunFile[] | undefined): string {
   const { run, experiment, labels, data, curves, sources } = shown;
   const facts: Pair[] = [
     { key: 'status', value: run.status },
-    { key: 'experiment', value: experiment },
     { key: 'owner', value: run.owner },
     { key: 'sandbox', value: run.sandboxId ?? '' },
     { key: 'started', value: timeOf(run.startMs) },
@@ -23,11 +22,12 @@ export function runPage(shown: ShownRun, files: RunFile[] | undefined): string {
     { key: 'id', value: run.id },
   ];
   const badges = labels.map((label) => `<span class="label">${escapeHtml(label)}</span>`).join(' ');
+  const of = `<a href="/experiments/${escapeHtml(run.experimentId)}">${escapeHtml(experiment)}</a>`;
   const latest = data.metrics.map(({ key, value, step }) => ({ key, value: `${value} (step ${step})` }));
   return htmlPage(
     `Run ${run.name}`,
     [
-      `<h1>Run ${escapeHtml(run.name)}</h1><p>${badges}</p>`,
+      `<h1>Run ${escapeHtml(run.name)}</h1><p>of experiment ${of} ${badges}</p>`,
       table(facts.filter(({ value }) => value !== '')),
       section(
         'Metrics',

@@ -10,7 +10,7 @@ export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (si
 const STYLE = `:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:3rem auto;padding:0 1.25rem}
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}code{background:color-mix(in srgb,currentColor 10%,transparent);padding:.1em .3em;border-radius:.25em}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .75rem .3rem 0;border-bottom:1px solid color-mix(in srgb,currentColor 20%,transparent);overflow-wrap:anywhere;vertical-align:top}th{width:30%}
-.charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(16rem,1fr));gap:1rem}figure{margin:0}figcaption{font-size:.9rem}svg{width:100%;height:auto}
+.wide{overflow-x:auto}.runs th{width:auto;white-space:nowrap}.charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(16rem,1fr));gap:1rem}figure{margin:0}figcaption{font-size:.9rem}svg{width:100%;height:auto}
 .label{border:1px solid;border-radius:1em;padding:0 .6em;font-size:.85rem}small{opacity:.75}`;
 
 const OWN_PAGE = {

@@ -3,14 +3,15 @@
   const LOOK_EVERY_MS = 10000;
   const LONGEST_START_MS = 120000;
   const TELL_BEFORE_MS = 10 * 60000;
-  /* What MLflow's client prints is its address inside the sandbox; the reader's browser finds the run by way of the door. */
-  const RUN = /^http:\/\/(?:localhost|127\.0\.0\.1):5000\/#\/experiments\/\d+\/runs\/([0-9a-f]{32})$/;
+  /* What MLflow's client prints is its address inside the sandbox; the reader's browser finds what it names by way of the door. */
+  const INSIDE = /^http:\/\/(?:localhost|127\.0\.0\.1):5000\/#\/(experiments)\/(\d+)(?:\/(runs)\/([0-9a-f]{32}))?$/;
 
-  const leadToRun = (event) => {
+  const leadToPage = (event) => {
     const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
-    const run = link === null ? null : RUN.exec(link.href);
-    if (run === null) return;
-    link.href = `/.fumehood/runs/${run[1]}`;
+    const named = link === null ? null : INSIDE.exec(link.href);
+    if (named === null) return;
+    const [, experiments, experimentId, runs, runId] = named;
+    link.href = `/.fumehood/${runs || experiments}/${runId || experimentId}`;
     link.target = "_blank";
     link.rel = "noopener";
   };
@@ -46,7 +47,7 @@
     autoStart: true,
     activate: (app) => {
       for (const kind of ["mouseover", "focusin", "mousedown", "click", "auxclick"])
-        document.addEventListener(kind, leadToRun, { capture: true });
+        document.addEventListener(kind, leadToPage, { capture: true });
       lookAtTime(app);
     },
   };
