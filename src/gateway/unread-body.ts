@@ -6,8 +6,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** So much is taken in full, and the connection kept for the next request. */
 const DRAINED_BYTES = 1024 * 1024;
-/** For so long a client may go on to send more than that. */
-const LINGER_MS = 30_000;
+/** For so long, and so much, a client may go on to send more than that. */
+const LINGER = { ms: 30_000, bytes: 64 * 1024 * 1024 };
 
 /** Whoever gives up in the middle of the body, by a `throw` in its loop, can still answer: on its own Node would end the connection. */
 export function keepAnswerable(request: IncomingMessage): void {
@@ -16,9 +16,9 @@ export function keepAnswerable(request: IncomingMessage): void {
 
 /**
  * Lets the answer reach a client that is still sending; called before the answer's head is written. The body is thrown away as it comes; a long
- * one is the last request of its connection, which is closed for writing with the answer and cut off half a minute later.
+ * one is the last request of its connection, which is closed for writing with the answer, and cut off when that goes on for too long.
  */
-export function closeUnread(request: IncomingMessage, response: ServerResponse, lingerMs: number = LINGER_MS): void {
+export function closeUnread(request: IncomingMessage, response: ServerResponse, linger = LINGER): void {
   if (request.complete || !hasBody(request)) return;
   request.resume();
   if (Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY) <= DRAINED_BYTES) return;
@@ -28,9 +28,14 @@ export function closeUnread(request: IncomingMessage, response: ServerResponse, 
   socket.destroySoon = () => {
     // No further request is read from it: there would be no answer.
     socket.removeAllListeners('data').removeAllListeners('end');
-    socket.on('data', () => undefined).resume();
+    let left = linger.bytes;
+    socket.on('data', ({ length }: Buffer) => {
+      left -= length;
+      if (left < 0) socket.destroy();
+    });
+    socket.resume();
     socket.end();
-    const timer = setTimeout(() => socket.destroy(), lingerMs).unref();
+    const timer = setTimeout(() => socket.destroy(), linger.ms).unref();
     socket.once('close', () => clearTimeout(timer));
   };
 }
