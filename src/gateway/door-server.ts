@@ -7,7 +7,7 @@ import type { WatchRequest } from '#src/telemetry/watch-requests.ts';
 import { type BodyBudget, createBodyBudget } from './body-budget.ts';
 import type { Door, Exchange, Peer } from './door.ts';
 import { ListShim } from './list-shim.ts';
-import { closeUnread, hasBody, keepAnswerable } from './unread-body.ts';
+import { closeUnread, hasBody, isAnswerable, keepAnswerable } from './unread-body.ts';
 
 export type DoorLimits = {
   /** Bytes of a request line with its headers. */
@@ -71,6 +71,7 @@ export function createDoorServer(deps: DoorServerDeps): DoorServer {
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const peer = peers.get(request.socket);
     if (peer === undefined) return void request.socket.destroy();
+    if (!isAnswerable(request)) return;
     const requestId = deps.ids.next('req');
     response.setHeader('x-request-id', requestId);
     // A broken connection is seen by whoever reads or writes; without a listener it would end the process.

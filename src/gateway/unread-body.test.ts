@@ -4,7 +4,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
-import { closeUnread, keepAnswerable } from './unread-body.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { closeUnread, isAnswerable, keepAnswerable } from './unread-body.ts';
 
 const MEBIBYTE = 2 ** 20;
 
@@ -15,9 +16,12 @@ describe('a request that is answered before its body has arrived', () => {
   let server: Server;
   before(async () => {
     server = createServer(async (request: IncomingMessage, response: ServerResponse) => {
+      if (!isAnswerable(request)) return;
       served.push(request.url);
       keepAnswerable(request);
       for await (const _ of request) break;
+      // Meanwhile what is sent fills all that holds it back.
+      await sleep(20);
       if (careful) closeUnread(request, response, linger);
       else response.setHeader('connection', 'close');
       response.writeHead(503, { 'content-length': 4 }).end('full');
@@ -64,8 +68,9 @@ describe('a request that is answered before its body has arrived', () => {
   it('keeps the connection when little is left', async () => {
     const { socket, answer } = await send([head('/short', 2000), Buffer.alloc(1000)]);
     socket.write(Buffer.alloc(1000));
-    socket.end(head('/next', 0));
-    assert.equal((await answer).match(/full/g)?.length, 2);
+    await once(socket, 'data');
+    socket.write(head('/next', 0).replace('Host', 'Connection: close\r\nHost'));
+    assert.match(await answer, /full[\s\S]*full$/);
     assert.deepEqual(served.splice(0), ['/short', '/next']);
   });
 

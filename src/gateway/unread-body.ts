@@ -24,21 +24,21 @@ export function closeUnread(request: IncomingMessage, response: ServerResponse, 
   if (Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY) <= DRAINED_BYTES) return;
   response.shouldKeepAlive = false;
   const { socket } = request;
+  let left = linger.bytes;
+  request.on('data', ({ length }: Buffer) => {
+    left -= length;
+    if (left < 0) socket.destroy();
+  });
   // With this Node ends a connection after its last answer: at once, whatever still comes.
   socket.destroySoon = () => {
-    // No further request is read from it: there would be no answer.
-    socket.removeAllListeners('data').removeAllListeners('end');
-    let left = linger.bytes;
-    socket.on('data', ({ length }: Buffer) => {
-      left -= length;
-      if (left < 0) socket.destroy();
-    });
-    socket.resume();
     socket.end();
     const timer = setTimeout(() => socket.destroy(), linger.ms).unref();
     socket.once('close', () => clearTimeout(timer));
   };
 }
+
+/** Whether a request can be answered: none is served that comes after the last answer of its connection. */
+export const isAnswerable = (request: IncomingMessage): boolean => request.socket.writable;
 
 /** Whether a request announces a body. */
 export const hasBody = ({ headers }: IncomingMessage): boolean =>

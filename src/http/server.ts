@@ -8,7 +8,7 @@ import type { Ids } from '#kernel/ids.ts';
 import type { Log } from '#kernel/log.ts';
 import type { Database } from '#kernel/sql.ts';
 import type { Gateway, Identity } from '#src/gateway/crossing.ts';
-import { closeUnread, keepAnswerable } from '#src/gateway/unread-body.ts';
+import { closeUnread, isAnswerable, keepAnswerable } from '#src/gateway/unread-body.ts';
 import type { WatchRequest } from '#src/telemetry/watch-requests.ts';
 import { createIdempotency } from './idempotency.ts';
 import { openApiOf } from './openapi.ts';
@@ -87,6 +87,7 @@ export function createApi(deps: ApiDeps): Api {
       const made =
         options.tls === undefined ? createServer(settings) : createTlsServer({ ...settings, ...options.tls });
       made.on('request', (request: IncomingMessage, response: ServerResponse) => {
+        if (!isAnswerable(request)) return;
         if (deps.sites?.claims(request) === true) void deps.sites.request(request, response, guard.tls);
         else void handle(request, response, guard);
       });
