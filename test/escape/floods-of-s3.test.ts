@@ -64,7 +64,8 @@ try:
         sent += 65536
 except OSError: pass
 print(json.dumps({"sent": sent}))`,
-      proves: ({ sent = 1e9 }) => assert.ok(sent < 64 * MIB, `${sent} bytes were taken`),
+      // Some of it before it is refused, 64 MiB afterwards for whoever reads the answer late, and what lies in buffers between.
+      proves: ({ sent = 1e9 }) => assert.ok(sent < 80 * MIB, `${sent} bytes were taken`),
     },
     {
       title: 'readers of large objects that read nothing',
