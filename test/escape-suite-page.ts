@@ -3,6 +3,7 @@ import type { Attack, Control, Shared, Trial } from '#src/escape/attack.ts';
 import { FAMILIES } from '#src/escape/attacks/families.ts';
 
 const SHARES: Record<Shared, string> = {
+  'host-cgroup': "among the host's control groups",
   'host-network': "in the host's network",
   'host-pid': "among the host's processes",
   'neighbour-network': "in the neighbour's network",

@@ -12,7 +12,13 @@ import type { Arena } from './arena.ts';
 export type Control = 'privileged-container' | 'errno-only' | 'host-namespace';
 
 /** What a `host-namespace` control shares, or in which way a container is less than sealed. */
-export type Shared = 'host-network' | 'host-pid' | 'neighbour-network' | 'host-folder-descriptor' | 'host-folder';
+export type Shared =
+  | 'host-cgroup'
+  | 'host-network'
+  | 'host-pid'
+  | 'neighbour-network'
+  | 'host-folder-descriptor'
+  | 'host-folder';
 
 export type Attack = {
   name: string;

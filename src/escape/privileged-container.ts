@@ -84,7 +84,8 @@ function configOf(run: Run, own: { id: string; rootfs: string; etc: string }): R
     mounts: mountsOf(run, own.etc),
     linux: {
       namespaces: [
-        ...['mount', 'ipc', 'uts', 'cgroup'].map((type) => ({ type })),
+        ...['mount', 'ipc', 'uts'].map((type) => ({ type })),
+        ...(run.shares === 'host-cgroup' ? [] : [{ type: 'cgroup' }]),
         ...(run.shares === 'host-pid' ? [] : [{ type: 'pid' }]),
         ...(run.shares === 'host-network' ? [] : [network]),
       ],

@@ -224,22 +224,19 @@ describe('a control plane on full disks', { skip: process.getuid?.() !== 0 }, ()
     const within = (name: string, script: string): Promise<Finished> =>
       control.run(['sandbox', 'exec', name, '--', 'sh', '-c', script]);
     mounts.shell('mount -t tmpfs -o size=48m,mode=700 none "$1"', images);
-    try {
-      assert.equal((await create('thin')).code, 0);
-      const written = await within('thin', 'dd if=/dev/zero of=/workspace/big bs=1M count=80 conv=fsync');
-      assert.notEqual(written.code, 0, 'more was written than the host has');
-      assert.match(written.stderr, /Input\/output error|Read-only file system|No space left/);
-      assert.match((await within('other', 'echo here > /workspace/b && cat /workspace/b')).stdout, /here/);
-      assert.equal((await put()).answer.status, 200);
-      const gone = await control.run(['sandbox', 'delete', 'thin', '--yes']);
-      assert.equal(gone.code, 0, gone.stderr);
-      assert.equal((await create('again')).code, 0, 'its room is free again');
-      const fits = await within('again', 'dd if=/dev/zero of=/workspace/small bs=1M count=8 conv=fsync && echo fits');
-      assert.match(fits.stdout, /fits/, fits.stderr);
-      assert.equal((await control.run(['sandbox', 'delete', 'again', '--yes'])).code, 0);
-    } finally {
-      mounts.shell('umount "$1"', images);
-    }
+    assert.equal((await create('thin')).code, 0);
+    const written = await within('thin', 'dd if=/dev/zero of=/workspace/big bs=1M count=80 conv=fsync');
+    assert.notEqual(written.code, 0, 'more was written than the host has');
+    assert.match(written.stderr, /Input\/output error|Read-only file system|No space left/);
+    assert.match((await within('other', 'echo here > /workspace/b && cat /workspace/b')).stdout, /here/);
+    assert.equal((await put()).answer.status, 200);
+    const gone = await control.run(['sandbox', 'delete', 'thin', '--yes']);
+    assert.equal(gone.code, 0, gone.stderr);
+    assert.equal((await create('again')).code, 0, 'its room is free again');
+    const fits = await within('again', 'dd if=/dev/zero of=/workspace/small bs=1M count=8 conv=fsync && echo fits');
+    assert.match(fits.stdout, /fits/, fits.stderr);
+    assert.equal((await control.run(['sandbox', 'delete', 'again', '--yes'])).code, 0);
+    mounts.shell('umount "$1"', images);
     await verify();
   });
 });
