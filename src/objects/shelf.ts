@@ -19,7 +19,7 @@ import { readPieces } from './open-object.ts';
 import { placeContent } from './place-object.ts';
 import { settleFailed, takeIn } from './take-in.ts';
 
-const PAGE = 500;
+const PAGE = 200;
 
 /** The low shelf: bytes in, names over them, bytes out. */
 export const createShelf = (deps: Pick<ObjectsDeps, 'vault' | 'gateway' | 'ids'>) => ({

@@ -63,16 +63,14 @@ export function sandboxStatsRoutes(deps: SandboxDeps): Route[] {
         const { query, raw, signal } = request;
         raw.response.writeHead(200, { 'content-type': 'application/jsonl' });
         for (let look = 1; look <= query.samples && !signal.aborted; look += 1) {
-          const items = await Promise.all(
-            deps.live
-              .all()
-              .filter(wanted)
-              .map((live) => sample(deps, live)),
-          );
-          const line = {
-            time: new Date(deps.clock.nowMs()).toISOString(),
-            items: items.filter((one) => one !== undefined),
-          };
+          const items: Sample[] = [];
+          // Each reads some files: one after the other, with turns for all else between.
+          for (const live of deps.live.all().filter(wanted)) {
+            await yieldLongTurn();
+            const item = await sample(deps, live);
+            if (item !== undefined) items.push(item);
+          }
+          const line = { time: new Date(deps.clock.nowMs()).toISOString(), items };
           raw.response.write(`${JSON.stringify(line)}\n`);
           if (look < query.samples) await sleep(query.everyMs, undefined, { signal }).catch(() => undefined);
         }
@@ -117,8 +115,6 @@ async function admit(
 /** One look; nothing for a sandbox that ends at this moment. */
 async function sample(deps: SandboxDeps, live: LiveSandbox): Promise<Sample | undefined> {
   const { sandbox, handle } = live;
-  // Each reads some files.
-  await yieldLongTurn();
   const stats = await deps.driver.stats(handle).catch(() => undefined);
   if (stats === undefined) return undefined;
   const { inBytes, outBytes } = deps.trafficOf(sandbox.id);

@@ -169,6 +169,13 @@ export async function selectMetricHistory(
   return rows.map(metricOfRow);
 }
 
+/** The first of one metric's history, in the order of the steps, as a chart shows it. */
+export async function selectCurve(reader: Reader, runId: string, key: string, most: number): Promise<Metric[]> {
+  const rows = await reader.all<MetricRow>(sql`select run_id, key, step, time_ms, value, is_nan from run_metrics
+    where run_id = ${runId} and key = ${key} order by step, time_ms, value limit ${most}`);
+  return rows.map(metricOfRow);
+}
+
 /** Parameters, tags and latest metrics of runs: three statements, however many runs. */
 export async function selectRunData(reader: Reader, runIds: readonly string[]): Promise<Map<string, RunData>> {
   const data = new Map<string, RunData>(runIds.map((id) => [id, { params: [], tags: [], metrics: [] }]));

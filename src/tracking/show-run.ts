@@ -6,7 +6,7 @@ import { crossRun, noteRead } from './cross-run.ts';
 import { selectExperimentNames } from './experiment-store.ts';
 import { NO_DATA } from './read-run.ts';
 import type { Metric, Run, RunData } from './run.ts';
-import { selectMetricHistory, selectRunData } from './run-store.ts';
+import { selectCurve, selectRunData } from './run-store.ts';
 import type { Caller, TrackingDeps } from './tracking-deps.ts';
 
 export type ShownRun = {
@@ -14,7 +14,7 @@ export type ShownRun = {
   experiment: string;
   labels: string[];
   data: RunData;
-  /** By metric, oldest first; of a metric that was logged very often, the first part. */
+  /** By metric, in the order of the steps; of a metric that was logged very often, the first part. */
   curves: Map<string, Metric[]>;
   /** What the run was made from. */
   sources: LineageGraph['nodes'];
@@ -35,7 +35,7 @@ export function showRun(deps: ShowDeps, caller: Caller, runId: string): Promise<
     const data = (await selectRunData(tx, [runId])).get(runId) ?? NO_DATA;
     const curves = new Map<string, Metric[]>();
     for (const { key } of data.metrics.slice(0, MOST_CURVES))
-      curves.set(key, await selectMetricHistory(tx, runId, key, { offset: 0, limit: MOST_POINTS }));
+      curves.set(key, await selectCurve(tx, runId, key, MOST_POINTS));
     const names = await selectExperimentNames(tx, [run.experimentId]);
     const sources = await deps.sourcesOf(tx, runId);
     return { run, labels, data, curves, sources, experiment: names.get(run.experimentId) ?? run.experimentId };

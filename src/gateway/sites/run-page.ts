@@ -1,4 +1,5 @@
 /** The page of a run, for reading: HTML without a script. Every name and value in it came out of a sandbox and is escaped. */
+import { yieldLongTurn } from '#kernel/long-turn.ts';
 import type { Metric, Pair } from '#src/tracking/run.ts';
 import type { ShownRun } from '#src/tracking/show-run.ts';
 import { escapeHtml, htmlPage } from './site-page.ts';
@@ -11,7 +12,7 @@ const MARGIN = 8;
 const MOST_SHOWN = 500;
 
 /** `files`: undefined when the reader may not see their names. */
-export function runPage(shown: ShownRun, files: RunFile[] | undefined): string {
+export async function runPage(shown: ShownRun, files: RunFile[] | undefined): Promise<string> {
   const { run, experiment, labels, data, curves, sources } = shown;
   const facts: Pair[] = [
     { key: 'status', value: run.status },
@@ -23,17 +24,18 @@ export function runPage(shown: ShownRun, files: RunFile[] | undefined): string {
   ];
   const badges = labels.map((label) => `<span class="label">${escapeHtml(label)}</span>`).join(' ');
   const of = `<a href="/experiments/${escapeHtml(run.experimentId)}">${escapeHtml(experiment)}</a>`;
+  const charts: string[] = [];
+  for (const [key, points] of curves) {
+    await yieldLongTurn();
+    charts.push(chart(key, points));
+  }
   const latest = data.metrics.map(({ key, value, step }) => ({ key, value: `${value} (step ${step})` }));
   return htmlPage(
     `Run ${run.name}`,
     [
       `<h1>Run ${escapeHtml(run.name)}</h1><p>of experiment ${of} ${badges}</p>`,
       table(facts.filter(({ value }) => value !== '')),
-      section(
-        'Metrics',
-        `<div class="charts">${[...curves].map(([key, points]) => chart(key, points)).join('')}</div>${table(latest)}`,
-        data.metrics.length,
-      ),
+      section('Metrics', `<div class="charts">${charts.join('')}</div>${table(latest)}`, data.metrics.length),
       section('Parameters', table(data.params), data.params.length),
       section(
         'Files',

@@ -36,5 +36,5 @@ export const createRunsSite =
         details: { hint: 'Open a run with "fumehood run open ID".' },
       });
     const shown = await deps.show(by, runId);
-    sendPage(response, 200, runPage(shown, await deps.files(by, shown.run.artifactUri)));
+    sendPage(response, 200, await runPage(shown, await deps.files(by, shown.run.artifactUri)));
   };
