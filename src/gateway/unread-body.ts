@@ -6,8 +6,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** So much is taken in full, and the connection kept for the next request. */
 const DRAINED_BYTES = 1024 * 1024;
-/** For so long, and so much, a client may go on to send more than that. */
-const LINGER = { ms: 30_000, bytes: 64 * 1024 * 1024 };
+/** For so long, and so much, a client may go on to send more than that: a part of an upload as s3fs sends it. */
+const LINGER = { ms: 30_000, bytes: 50 * 1024 * 1024 };
 
 /** Whoever gives up in the middle of the body, by a `throw` in its loop, can still answer: on its own Node would end the connection. */
 export function keepAnswerable(request: IncomingMessage): void {
