@@ -170,8 +170,7 @@ for (const url of URLS) {
       );
     });
 
-    it('follow an index from the first run of the order on, and sort nothing, where SQLite shows its plan', async (t) => {
-      if (database.engine !== 'sqlite') return t.skip('PostgreSQL plans by the size of its tables');
+    const followsAnIndex = async (): Promise<void> => {
       await fill([]);
       const indexes: Record<string, string> = {
         'metrics.loss ASC': 'latest_metrics_order',
@@ -207,7 +206,13 @@ for (const url of URLS) {
         assert.match(plan, new RegExp(`INDEX ${index} `), order);
         assert.doesNotMatch(plan, /USE TEMP B-TREE/, order);
       }
-    });
+    };
+    // PostgreSQL plans by the size of its tables.
+    if (url.startsWith('sqlite:'))
+      it(
+        'follow an index from the first run of the order on, and sort nothing, as SQLite shows its plan',
+        followsAnIndex,
+      );
 
     it('refuse what they cannot answer with what is wrong, and never fail on it', async () => {
       await fill([]);
